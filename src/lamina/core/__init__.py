@@ -1,0 +1,1 @@
+"""The words the other rooms speak: specs, configs, events, runs. Nothing here knows a model or a data set."""

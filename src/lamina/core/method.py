@@ -1,0 +1,82 @@
+"""What makes a model learn: an objective and an update rule, as an interface.
+
+A method never holds a generator, whose frame could not be saved: whatever it remembers between
+updates is in `state()`.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import nn
+
+from lamina.core.batch import Batch
+from lamina.core.config import Config
+from lamina.core.spec import Spec
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long a method trains if nobody says otherwise, and how often it is validated, in steps."""
+
+    steps: int
+    valid_every: int
+
+
+class Learning(Protocol):
+    """What a method sees of the learner (optim/learner.py)."""
+
+    model: nn.Module
+    seed: int
+    device: torch.device
+
+    def step(self, loss: torch.Tensor, part: str = "") -> None:
+        """Differentiate `loss` by the parameters of the model's child `part` and move only those."""
+        ...
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The context in which the forward pass and the loss are computed."""
+        ...
+
+
+class Method(Protocol):
+    """An objective and an update rule. A *step* is one `update`."""
+
+    Config: ClassVar[type[Config]]
+    defaults: ClassVar[Mapping[str, Any]]  # words for the optimizer and the loop, weaker than the user's
+    parts: ClassVar[tuple[str, ...]]  # the model's children with an optimizer each; () is the whole model
+
+    @staticmethod
+    def wrap(net: nn.Module, spec: Spec) -> nn.Module:
+        """The network as this method trains it: between scales, beside a critic, or as it is."""
+        ...
+
+    def prepare(self, model: nn.Module) -> None:
+        """What is learned from the data before step 1: scales of input and target."""
+        ...
+
+    def pace(self) -> Pace:
+        """Steps in all and between validations."""
+        ...
+
+    def next_batch(self, learner: Learning, step: int) -> Batch:
+        """The batch of one step: from a split, from play, from memory."""
+        ...
+
+    def update(self, learner: Learning, batch: Batch) -> dict[str, torch.Tensor]:
+        """Learn from one batch; returns scalars for the train event, left on their device."""
+        ...
+
+    def counters(self, step: int) -> dict[str, float]:
+        """What `step` means in the method's own units: epochs, samples, environment steps."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """All that is remembered between updates, of tensors and plain values."""
+        ...
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue from a `state()`."""
+        ...

@@ -1,0 +1,92 @@
+"""Answers: small dataclasses that can be printed, drawn and written as JSON."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+
+class Prediction(Protocol):
+    """An answer of any kind."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as plain JSON values."""
+        ...
+
+
+@dataclass(frozen=True)
+class Label:
+    """One of several classes, with the probability of each."""
+
+    label: str
+    probability: float
+    probabilities: dict[str, float] = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return f"{self.label} ({100 * self.probability:.1f} %)"
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """The labels that hold, several at once, with the probability of each."""
+
+    labels: tuple[str, ...]
+    probabilities: dict[str, float] = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return ", ".join(self.labels) or "none"
+
+
+@dataclass(frozen=True)
+class Number:
+    """Numbers by name, in the units of the training target."""
+
+    values: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} = {value:.4g}" for name, value in self.values.items())
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture, (H, W) or (H, W, 3) uint8."""
+
+    pixels: np.ndarray[Any, np.dtype[np.uint8]] = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"height": self.pixels.shape[0], "width": self.pixels.shape[1]}
+
+    def save(self, path: Path) -> None:
+        """Write it as PNG."""
+        from PIL import Image
+
+        Image.fromarray(self.pixels).save(path)
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One episode of play: its return, its length, and the frames (T, H, W, 3) uint8 where they were drawn."""
+
+    episode_return: float
+    length: int
+    frames: tuple[np.ndarray[Any, np.dtype[np.uint8]], ...] = field(default=(), repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"return": self.episode_return, "length": self.length}
+
+    def save(self, path: Path, frames_per_second: int = 50) -> None:
+        """Write the frames as an animated GIF; every second frame, as browsers hold no more than 50 a second."""
+        from PIL import Image
+
+        pictures = [Image.fromarray(frame).convert("P", palette=Image.Palette.ADAPTIVE) for frame in self.frames[::2]]
+        pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=2000 // frames_per_second, loop=0)

@@ -1,0 +1,33 @@
+"""A trained model, ready to answer: evaluation mode, no gradients, the precision it was trained in."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """The context for a forward pass in `precision`: f32, bf16 or f16."""
+    if precision == "f32":
+        return nullcontext()
+    dtype = {"bf16": torch.bfloat16, "f16": torch.float16}[precision]
+    return torch.autocast(device.type, dtype)
+
+
+class Predictor:
+    """Calls `model` in evaluation mode and gives the modes of its layers back afterwards."""
+
+    def __init__(self, model: nn.Module, device: torch.device, precision: str = "f32") -> None:
+        self.model, self.device, self.precision = model, device, precision
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """The model's output for `x` (B, ...), float32."""
+        training = self.model.training
+        self.model.eval()
+        try:
+            with torch.inference_mode(), autocast(self.device, self.precision):
+                output: torch.Tensor = self.model(x.to(self.device))
+                return output.float()
+        finally:
+            self.model.train(training)

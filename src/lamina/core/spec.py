@@ -1,0 +1,93 @@
+"""What the data dictates: the shape of the input and of the target. Models are built from it.
+
+Shapes leave out the batch: an `Image` batch is (B, C, H, W) uint8, a `Vector` batch (B, D) float32.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Image(_Part):
+    """Pictures, (C, H, W), bytes 0..255."""
+
+    kind: Literal["image"] = "image"
+    channels: int
+    height: int
+    width: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.channels, self.height, self.width
+
+
+class Vector(_Part):
+    """Rows of `size` numbers; `names` of the columns where they are known."""
+
+    kind: Literal["vector"] = "vector"
+    size: int
+    names: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.size,)
+
+
+class Classes(_Part):
+    """One of several classes; the target is its index, int64."""
+
+    kind: Literal["classes"] = "classes"
+    names: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.names)
+
+
+class Labels(_Part):
+    """Any number of labels at once; the target is (L,) float32 of zeros and ones."""
+
+    kind: Literal["labels"] = "labels"
+    names: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.names)
+
+
+class Numbers(_Part):
+    """One or more numbers to predict; the target is (K,) float32 in the user's units."""
+
+    kind: Literal["numbers"] = "numbers"
+    names: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.names)
+
+
+class Actions(_Part):
+    """What an agent can do: one of `size` discrete actions, seen in the environment `env`."""
+
+    kind: Literal["actions"] = "actions"
+    size: int
+    env: str
+
+
+Input = Annotated[Image | Vector, Field(discriminator="kind")]
+Target = Annotated[Classes | Labels | Numbers | Actions, Field(discriminator="kind")]
+
+
+class Spec(_Part):
+    """Input and target of a data set.
+
+    >>> Spec(input=Image(channels=1, height=28, width=28), target=Classes(names=("a", "b"))).input.shape
+    (1, 28, 28)
+    """
+
+    input: Input
+    target: Target

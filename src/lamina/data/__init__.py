@@ -1,0 +1,17 @@
+"""Where data come from, and how they are split and fetched."""
+
+from lamina.core.registry import Registry
+
+DATASETS = Registry("data set", {
+    "mnist": "lamina.data.catalog.mnist:mnist",
+    "digits": "lamina.data.catalog.embedded:digits",
+    "iris": "lamina.data.catalog.embedded:iris",
+    "wine": "lamina.data.catalog.embedded:wine",
+    "breast_cancer": "lamina.data.catalog.embedded:breast_cancer",
+    "diabetes": "lamina.data.catalog.embedded:diabetes",
+    "circles": "lamina.data.catalog.plane:circles",
+    "moons": "lamina.data.catalog.plane:moons",
+    "spiral": "lamina.data.catalog.plane:spiral",
+    "xor": "lamina.data.catalog.plane:xor",
+    "gauss": "lamina.data.catalog.plane:gauss",
+})  # fmt: skip

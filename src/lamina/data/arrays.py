@@ -1,0 +1,114 @@
+"""Data in memory: whole tensors, so that a batch is one gather."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from lamina.core import rng
+from lamina.core.batch import Batch
+from lamina.core.data import Account, Data
+from lamina.core.errors import DataError
+from lamina.core.spec import Classes, Image, Labels, Numbers, Spec, Vector
+from lamina.data.split import stratified_parts
+
+
+class ArraySplit:
+    """Rows of whole tensors: `x` (N, ...), `y` (N,) or (N, K), `weight` (N,) if rows count differently."""
+
+    def __init__(self, x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor | None = None) -> None:
+        self.x, self.y, self.weight = x, y, weight
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def batch(self, indices: torch.Tensor) -> Batch:
+        """The rows at `indices`, as one gather a tensor (index_select costs a third of indexing)."""
+        batch = Batch(x=self.x.index_select(0, indices), y=self.y.index_select(0, indices))
+        if self.weight is not None:
+            batch["weight"] = self.weight.index_select(0, indices)
+        return batch
+
+    def order(self, seed: int, epoch: int) -> torch.Tensor:
+        """A fresh shuffle of all rows for each epoch."""
+        return torch.randperm(len(self), generator=rng.generator(seed, epoch, "order"))
+
+    def part(self, indices: torch.Tensor) -> "ArraySplit":
+        """The split that holds only the rows at `indices`."""
+        weight = None if self.weight is None else self.weight[indices]
+        return ArraySplit(self.x[indices], self.y[indices], weight)
+
+
+def from_arrays(
+    name: str, x: Any, y: Any, names: Sequence[str] = (), weight: Any = None, sheet: str = ""
+) -> tuple[Spec, ArraySplit, str]:
+    """Arrays as (spec, rows, sheet): the target's kind is worked out from its type and shape.
+
+    x: (N, D) numbers, or (N, H, W[, C]) uint8 pictures. y: (N,) words or whole numbers are classes, (N, L)
+    of zeros and ones are labels, other numbers are numbers to predict. Raises DataError for NaN, for one
+    class only, and for lengths that differ.
+    """
+    x, y = np.asarray(x), np.asarray(y)
+    if len(x) != len(y) or len(x) == 0:
+        raise DataError("as many inputs as targets, at least one", f"`{len(x)}` inputs and `{len(y)}` targets",
+                        "Check how the arrays were made.")
+    inputs, tensor = _input(x, tuple(names))
+    target, answers = _target(y)
+    rows = None if weight is None else torch.as_tensor(np.asarray(weight, np.float32))
+    return Spec(input=inputs, target=target), ArraySplit(tensor, answers, rows), sheet or f"`{name}`: {len(x)} rows"
+
+
+def cut(name: str, spec: Spec, rows: ArraySplit, seed: int, sheet: str = "", test: ArraySplit | None = None) -> Data:
+    """Rows as train, validation and test; without a `test` of its own a fifth is kept for it."""
+    if test is None:
+        keep, held = stratified_parts(rows.y, 0.2, seed, "test")
+        rows, test = rows.part(keep), rows.part(held)
+    share = min(0.15, 5000 / len(rows))
+    keep, held = stratified_parts(rows.y, share, seed, "valid")
+    account = Account(used=len(rows) + len(test))
+    return Data(name, spec, rows.part(keep), rows.part(held), test, sheet, account)
+
+
+def _input(x: np.ndarray, names: tuple[str, ...]) -> tuple[Image | Vector, torch.Tensor]:
+    if x.dtype == np.uint8 and x.ndim in (3, 4):
+        pictures = torch.from_numpy(np.ascontiguousarray(x))
+        pictures = pictures[:, None] if x.ndim == 3 else pictures.permute(0, 3, 1, 2).contiguous()
+        channels, height, width = pictures.shape[1:]
+        return Image(channels=channels, height=height, width=width), pictures
+    if x.dtype == object or x.dtype.kind not in "fiub":
+        raise DataError("numbers or uint8 pictures as inputs", f"`{x.dtype}`", "Turn words into numbers first.")
+    table = np.ascontiguousarray(x.reshape(len(x), -1), dtype=np.float32)
+    _refuse_gaps(table, names)
+    return Vector(size=table.shape[1], names=names), torch.from_numpy(table)
+
+
+def _refuse_gaps(table: np.ndarray, names: tuple[str, ...]) -> None:
+    bad = np.argwhere(~np.isfinite(table))
+    if len(bad):
+        row, column = bad[0]
+        place = names[column] if column < len(names) else f"column {column}"
+        raise DataError("finite numbers in every cell", f"`{table[row, column]}` in row {row}, {place} ({len(bad)} such cells)",
+                        "Drop those rows or fill them in, for example with sklearn.impute.SimpleImputer.")
+
+
+def _target(y: np.ndarray) -> tuple[Classes | Labels | Numbers, torch.Tensor]:
+    if y.ndim == 2 and y.shape[1] > 1 and np.isin(y, (0, 1)).all():
+        return Labels(names=tuple(f"label {i}" for i in range(y.shape[1]))), torch.as_tensor(y, dtype=torch.float32)
+    if y.dtype.kind in "fc" and not (y.ndim == 1 and _whole(y)):
+        table = y.reshape(len(y), -1).astype(np.float32)
+        _refuse_gaps(table, ("the target",) * table.shape[1])
+        return Numbers(names=_number_names(table.shape[1])), torch.from_numpy(table)
+    found, index = np.unique(y.reshape(-1), return_inverse=True)
+    if len(found) < 2:
+        raise DataError("at least two classes", f"one class, `{found[0]}`", "Add examples of another class.")
+    return Classes(names=tuple(str(name) for name in found)), torch.as_tensor(index, dtype=torch.int64)
+
+
+def _whole(y: np.ndarray) -> bool:
+    """Few whole numbers are class numbers; many are measurements."""
+    return bool(np.isfinite(y).all() and (y == np.round(y)).all() and len(np.unique(y)) <= 20)
+
+
+def _number_names(count: int) -> tuple[str, ...]:
+    return ("target",) if count == 1 else tuple(f"target {i}" for i in range(count))

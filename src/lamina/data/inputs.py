@@ -1,0 +1,42 @@
+"""A user's own inputs as a batch: arrays, pictures, names of files, rows of numbers."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lamina.core.errors import DataError
+from lamina.core.spec import Image, Vector
+from lamina.data.pictures import as_spec, open_picture
+
+
+def read_all(spec: Image | Vector, inputs: Iterable[Any]) -> torch.Tensor:
+    """(B, C, H, W) uint8 or (B, D) float32; DataError names the input that cannot be taken."""
+    rows = [read_one(spec, one) for one in inputs]
+    if not rows:
+        raise DataError("at least one input", "none", "Give a file, a folder or an array.")
+    return torch.stack(rows)
+
+
+def read_one(spec: Image | Vector, one: Any) -> torch.Tensor:
+    """One input in the shape that the model was trained on."""
+    if isinstance(spec, Image):
+        pixels = open_picture(Path(one)) if isinstance(one, str | Path) else np.asarray(one)
+        return as_spec(pixels, spec, str(one) if isinstance(one, str | Path) else "the array")
+    if isinstance(one, str | Path):
+        one = _numbers(str(one))
+    row = torch.as_tensor(np.asarray(one, np.float32)).reshape(-1)
+    if len(row) != spec.size:
+        raise DataError(f"a row of {spec.size} numbers", f"`{len(row)}` of them", f"The columns are: {', '.join(spec.names)}.")
+    if not row.isfinite().all():
+        raise DataError("finite numbers", f"`{row.tolist()}`", "Fill in the gaps first.")
+    return row
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(word) for word in text.split(",")]
+    except ValueError as error:
+        raise DataError("a row of numbers as `5.1,3.5,1.4,0.2`", f"`{text}`", "Separate the numbers by commas.") from error

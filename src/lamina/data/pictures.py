@@ -1,0 +1,80 @@
+"""Picture files: opened within limits, upright, and brought to the size and colours of the training data."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from lamina.core.errors import DataError
+from lamina.core.spec import Image
+
+MOST_PIXELS = 100_000_000
+ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
+SAME_SCALE = 2  # a picture up to twice as large shows its subject at the same scale
+
+
+def open_picture(path: Path) -> np.ndarray:
+    """The pixels of a file, (H, W) or (H, W, 3) uint8, turned upright; DataError if it is no picture."""
+    from PIL import Image as pil
+    from PIL import ImageOps, UnidentifiedImageError
+
+    try:
+        with pil.open(path) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                raise DataError(f"at most {MOST_PIXELS} pixels", f"`{path}` with {opened.width} x {opened.height}", "Make it smaller.")
+            upright = ImageOps.exif_transpose(opened)
+            if "A" in upright.getbands() or "transparency" in upright.info:
+                upright = _on_white(upright.convert("RGBA"))
+            grey = upright.mode in ("1", "L", "I;16", "I", "LA")
+            return _bytes(np.asarray(upright)) if grey else np.asarray(upright.convert("RGB"))
+    except FileNotFoundError as error:
+        raise DataError("a picture file", f"`{path}`, which is not there", "Check the name.") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, pil.DecompressionBombError) as error:
+        raise DataError("a picture", f"`{path}`: {error}", "Open it in a viewer: it may be damaged or no picture.") from error
+
+
+def as_spec(pixels: np.ndarray, spec: Image, where: str) -> torch.Tensor:
+    """(C, H, W) uint8 at the training size.
+
+    A grey picture far larger than the training size is a photo or scan of its subject: it is brought to the
+    manner of the training data (ink on black, centred) as MNIST was made, or refused with the reason.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3):
+        raise DataError("a picture of bytes, (H, W) or (H, W, C)", f"`{pixels.dtype}` {pixels.shape}", "Scale it to 0..255 as uint8.")
+    colours = torch.from_numpy(np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], -1))).permute(2, 0, 1)
+    colours = _channels(colours, spec.channels, where)
+    if tuple(colours.shape[1:]) == (spec.height, spec.width):
+        return colours
+    return _resize(colours, spec)
+
+
+def _channels(picture: torch.Tensor, channels: int, where: str) -> torch.Tensor:
+    if len(picture) == channels:
+        return picture
+    if channels == 1 and len(picture) == 3:
+        weights = torch.tensor([0.299, 0.587, 0.114])[:, None, None]  # ITU-R BT.601 luma
+        return (picture * weights).sum(0, keepdim=True).round().byte()
+    if channels == 3 and len(picture) == 1:
+        return picture.expand(3, -1, -1)
+    raise DataError(f"a picture of {channels} channels", f"`{where}` with {len(picture)}", "Convert it first.")
+
+
+def _resize(picture: torch.Tensor, spec: Image) -> torch.Tensor:
+    resized = F.interpolate(picture[None].float(), (spec.height, spec.width), mode="bilinear", antialias=True)
+    return resized[0].round().clamp(0, 255).byte()
+
+
+def _on_white(picture: "object") -> "object":
+    from PIL import Image as pil
+
+    white = pil.new("RGBA", picture.size, (255, 255, 255, 255))  # type: ignore[attr-defined]
+    return pil.alpha_composite(white, picture).convert("RGB")  # type: ignore[arg-type]
+
+
+def _bytes(grey: np.ndarray) -> np.ndarray:
+    if grey.dtype == bool:
+        return grey.astype(np.uint8) * 255
+    if grey.dtype != np.uint8:  # 16-bit and wider
+        return (grey.astype(np.float64) / max(grey.max(), 1) * 255).astype(np.uint8)
+    return grey

@@ -1,0 +1,7 @@
+"""What makes a model learn: objectives and update rules, one paper a file."""
+
+from lamina.core.registry import Registry
+
+METHODS = Registry("method", {
+    "supervised": "lamina.methods.supervised:Supervised",
+})  # fmt: skip

@@ -1,0 +1,137 @@
+"""Learning from examples: the mean loss of a mini-batch, and its gradient (Robbins & Monro 1951; LeCun et al. 1998)."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from lamina.core import config as knobs
+from lamina.core import rng
+from lamina.core.batch import Batch
+from lamina.core.config import knob
+from lamina.core.data import Split
+from lamina.core.method import Learning, Pace
+from lamina.core.spec import Classes, Image, Labels, Spec
+from lamina.data import augment
+from lamina.nn import LOSSES
+from lamina.nn.scaled import Scaled
+
+MOST_VALIDATIONS = 40
+
+
+class Config(knobs.Config):
+    """How examples are shown and what is minimized."""
+
+    epochs: float = knob(10, "times the training data are gone through", low=0, search="log")
+    batch: int = knob(128, "examples in a mini-batch", low=1, search="log")
+    loss: str = knob("auto", "what is minimized: see `lamina list losses`", search="choice")
+    label_smoothing: float = knob(0.0, "share of the target spread over all classes", low=0, high=0.9, search="linear")
+    class_weights: bool = knob(False, "weigh every class by the inverse of its frequency")
+    mixup: float = knob(0.0, "strength of mixing pairs of examples (Zhang et al. 2017)", low=0, search="linear")
+    shift: int = knob(0, "pixels by which pictures are moved at random", low=0, search="linear")
+    flip: bool = knob(False, "mirror half of the pictures left to right")
+
+
+class Supervised:
+    """Mini-batches of one split, each epoch in a fresh order."""
+
+    Config = Config
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    parts: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, spec: Spec, config: Config, split: Split) -> None:
+        self.spec, self.config, self.split = spec, config, split
+        self.batch = min(config.batch, len(split))
+        self.per_epoch = len(split) // self.batch  # the rest of an epoch waits for the next shuffle
+        self.loss = LOSSES[default_loss(spec) if config.loss == "auto" else config.loss]
+        self._weights = class_weights(spec, split) if config.class_weights else None
+        self._order: tuple[int, torch.Tensor] = (-1, torch.empty(0))
+
+    @staticmethod
+    def wrap(net: nn.Module, spec: Spec) -> nn.Module:
+        """The network between the scales of input and target."""
+        return Scaled(net, spec)
+
+    def prepare(self, model: nn.Module) -> None:
+        """Learn the scales from the training split, and from nothing else."""
+        rows = self.split.batch(torch.arange(len(self.split)))
+        assert isinstance(model, Scaled)
+        model.input.learn(rows["x"])
+        if not isinstance(model.target, nn.Identity):
+            model.target.learn(rows["y"])
+
+    def pace(self) -> Pace:
+        steps = max(1, round(self.config.epochs * self.per_epoch))
+        epochs_between = max(1, math.ceil(self.config.epochs / MOST_VALIDATIONS))
+        return Pace(steps, epochs_between * self.per_epoch)
+
+    def next_batch(self, learner: Learning, step: int) -> Batch:
+        epoch, place = divmod(step - 1, self.per_epoch)
+        if self._order[0] != epoch:
+            self._order = epoch, self.split.order(learner.seed, epoch)
+        batch = self.split.batch(self._order[1][place * self.batch : (place + 1) * self.batch])
+        if isinstance(self.spec.input, Image) and (self.config.shift or self.config.flip):
+            batch["x"] = self._augment(batch["x"], rng.generator(learner.seed, step, "augment"))
+        if self.config.mixup:
+            self._mix(batch, np.random.default_rng(rng.key(learner.seed, step, "mixup")))
+        return batch
+
+    def update(self, learner: Learning, batch: Batch) -> dict[str, torch.Tensor]:
+        with learner.autocast():
+            output = learner.model.scaled(batch["x"])
+        loss = self._mean_loss(learner, output.float(), batch)
+        learner.step(loss)
+        return {"loss": loss.detach()}
+
+    def _mean_loss(self, learner: Learning, output: torch.Tensor, batch: Batch) -> torch.Tensor:
+        y = batch["y"]
+        if not isinstance(self.spec.target, Classes | Labels):
+            scale = learner.model.target
+            y = (y - scale.mean) / scale.deviation
+        losses = self._losses(output, y)
+        if "lam" in batch:
+            lam = batch["lam"]
+            losses = lam * losses + (1 - lam) * self._losses(output, y[batch["partner"]])
+        return losses.mean() if "weight" not in batch else (losses * batch["weight"]).sum() / batch["weight"].sum()
+
+    def _losses(self, output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        smooth = {"smoothing": self.config.label_smoothing} if self.config.label_smoothing else {}
+        losses: torch.Tensor = self.loss(output, y, **smooth)
+        return losses if self._weights is None else losses * self._weights.to(y.device)[y]
+
+    def _augment(self, x: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+        if self.config.shift:
+            x = augment.shift(x, self.config.shift, random)
+        return augment.flip(x, random) if self.config.flip else x
+
+    def _mix(self, batch: Batch, random: np.random.Generator) -> None:
+        """x <- lam x_i + (1 - lam) x_j with lam from Beta(a, a): eq. (1) of the paper, one lam a sample."""
+        lam = torch.from_numpy(random.beta(self.config.mixup, self.config.mixup, batch.size)).float()
+        batch["lam"], batch["partner"] = lam, torch.from_numpy(random.permutation(batch.size))
+        x = batch["x"].float()
+        lam = lam.view(-1, *[1] * (x.ndim - 1))
+        batch["x"] = lam * x + (1 - lam) * x[batch["partner"]]
+
+    def counters(self, step: int) -> dict[str, float]:
+        return {"epoch": step / self.per_epoch, "samples": step * self.batch}
+
+    def state(self) -> dict[str, Any]:
+        return {}  # the order and every draw are functions of (seed, step)
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self._order = (-1, torch.empty(0))
+
+
+def default_loss(spec: Spec) -> str:
+    """The loss that the target asks for."""
+    return {"classes": "cross_entropy", "labels": "binary_cross_entropy"}.get(spec.target.kind, "mse")
+
+
+def class_weights(spec: Spec, split: Split) -> torch.Tensor:
+    """(K,) inverse frequencies with mean one over the examples."""
+    y = split.batch(torch.arange(len(split)))["y"]
+    counts = torch.bincount(y, minlength=spec.target.size).clamp(min=1)
+    return len(y) / (spec.target.size * counts)

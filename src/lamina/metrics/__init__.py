@@ -1,0 +1,1 @@
+"""Figures of a split, gathered batch by batch, with intervals."""

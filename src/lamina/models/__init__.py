@@ -1,0 +1,10 @@
+"""Architectures, one paper a file; each is built as `Model(spec, config)` and gives logits or scaled numbers."""
+
+from lamina.core.registry import Registry
+
+MODELS = Registry("model", {
+    "perceptron": "lamina.models.perceptron:Perceptron",
+    "mlp": "lamina.models.mlp:MLP",
+    "lenet": "lamina.models.lenet:LeNet",
+    "cnn": "lamina.models.cnn:CNN",
+})  # fmt: skip

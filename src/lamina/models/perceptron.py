@@ -1,0 +1,27 @@
+"""One layer of weights: the perceptron (Rosenblatt 1958) with a soft output, i.e. linear or logistic regression."""
+
+import math
+
+import torch
+from torch import nn
+
+from lamina.core.spec import Spec
+from lamina.nn.layers import Style, initialize
+
+
+class Config(Style):
+    """A perceptron has no sizes to choose."""
+
+
+class Perceptron(nn.Module):
+    """One linear layer from all inputs to all outputs: (B, ...) -> (B, K)."""
+
+    Config = Config
+
+    def __init__(self, spec: Spec, config: Config) -> None:
+        super().__init__()
+        self.head = initialize(nn.Linear(math.prod(spec.input.shape), spec.target.size), config)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.head(x.flatten(1))
+        return logits

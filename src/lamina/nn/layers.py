@@ -1,0 +1,46 @@
+"""Blocks in the user's style: a linear or convolutional layer with its normalization, activation and dropout.
+
+Every built-in model takes its `Style` knobs, so that each is chosen by one word on any of them.
+"""
+
+from torch import nn
+
+from lamina.core import config as knobs
+from lamina.core.config import knob
+from lamina.nn import ACTIVATIONS, INITS
+from lamina.nn.dropout import Dropout
+from lamina.nn.norm import layer_with_norm
+
+
+class Style(knobs.Config):
+    """What the layers of a model are made of; the model's own Config adds its sizes."""
+
+    activation: str = knob("relu", "non-linearity: see `lamina list activations`", search="choice")
+    norm: str = knob("none", "normalization: see `lamina list norms`", search="choice")
+    dropout: float = knob(0.0, "share of units that are silenced while training", low=0, high=0.95, search="linear")
+    init: str = knob("auto", "first weights: see `lamina list inits`", search="choice")
+
+
+def dense(inputs: int, outputs: int, style: Style) -> list[nn.Module]:
+    """Linear, normalization, activation, dropout: (B, inputs) -> (B, outputs)."""
+    layer = nn.Linear(inputs, outputs, bias=style.norm in ("none", "weight"))
+    return [*layer_with_norm(layer, style.norm), *_after(style)]
+
+
+def conv(inputs: int, outputs: int, kernel: int, style: Style, stride: int = 1) -> list[nn.Module]:
+    """Convolution with padding kernel // 2, normalization, activation: (B, C, H, W) -> (B, C', H / stride, W / stride)."""
+    bias = style.norm in ("none", "weight")
+    layer = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=bias)
+    return [*layer_with_norm(layer, style.norm), ACTIVATIONS[style.activation]()]
+
+
+def initialize(model: nn.Module, style: Style) -> nn.Module:
+    """Draw the first weights of every layer anew by the style's rule; `auto` leaves torch's own."""
+    if style.init != "auto":
+        INITS[style.init](model, style.activation)
+    return model
+
+
+def _after(style: Style) -> list[nn.Module]:
+    activation = ACTIVATIONS[style.activation]()
+    return [activation, Dropout(style.dropout)] if style.dropout else [activation]

@@ -1,0 +1,32 @@
+"""A network between its input and target scales, as one model that speaks the user's units."""
+
+import torch
+from torch import nn
+
+from lamina.core.spec import Image, Numbers, Spec
+from lamina.nn.scale import InputScale, TargetScale
+
+
+class Scaled(nn.Module):
+    """`input` scale, the network `net`, and for numbers the `target` scale."""
+
+    def __init__(self, net: nn.Module, spec: Spec) -> None:
+        super().__init__()
+        self.input = InputScale(spec)
+        self.net = net
+        self.target = TargetScale(spec.target.size) if isinstance(spec.target, Numbers) else nn.Identity()
+        self.channels_last = isinstance(spec.input, Image) and any(isinstance(m, nn.Conv2d) for m in net.modules())
+        if self.channels_last:
+            self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        answer: torch.Tensor = self.target(self.scaled(x))
+        return answer
+
+    def scaled(self, x: torch.Tensor) -> torch.Tensor:
+        """The network's own output: logits, or numbers in deviations."""
+        x = self.input(x)
+        if self.channels_last:
+            x = x.contiguous(memory_format=torch.channels_last)
+        output: torch.Tensor = self.net(x)
+        return output

@@ -1,0 +1,19 @@
+"""How a gradient moves a weight: optimizers, schedules and the learner that applies them."""
+
+from lamina.core.registry import Registry
+
+OPTIMIZERS = Registry("optimizer", {
+    "sgd": "torch.optim:SGD",
+    "momentum": "lamina.optim.momentum:momentum",
+    "nesterov": "lamina.optim.momentum:nesterov",
+    "adam": "torch.optim:Adam",
+    "adamw": "torch.optim:AdamW",
+})  # fmt: skip
+
+SCHEDULES = Registry("schedule", {
+    "constant": "lamina.optim.schedules:constant",
+    "step": "lamina.optim.schedules:step",
+    "cosine": "lamina.optim.schedules:cosine",
+    "one_cycle": "lamina.optim.schedules:one_cycle",
+    "plateau": "lamina.optim.schedules:constant",
+})  # fmt: skip

@@ -1,0 +1,1 @@
+"""What tells the human the truth about a run."""

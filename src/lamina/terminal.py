@@ -1,0 +1,173 @@
+"""What the command line shows: progress with time left on a terminal, plain lines in a pipe, JSON when asked."""
+
+import json
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from lamina.core.config import Config
+from lamina.core.events import Event
+from lamina.core.run import Run
+from lamina.core.task import Evaluation
+from lamina.plan import Plan
+from lamina.verbs.request import Request
+from lamina.verbs.setup import Setup, knob_table
+from lamina.verbs.train import Outcome, Watcher
+
+SECONDS_BETWEEN_LINES = 5
+
+
+class Screen:
+    """One command's output. With JSON, people's lines go to standard error and the object to standard output."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+        self.out = sys.stderr if as_json else sys.stdout
+        self.live = self.out.isatty()
+        self._plan: Plan | None = None
+        self._shown = 0.0
+        self._began: tuple[float, int] | None = None
+        handler = logging.StreamHandler(self.out)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logging.getLogger("lamina").handlers = [handler]
+        logging.getLogger("lamina").setLevel(logging.INFO)
+
+    def watcher(self) -> Watcher:
+        """The pair of ears that `train` tells its plan and events."""
+        return Watcher(self._announce, self._event)
+
+    def plan(self, setup: Setup, plan: Plan, run: Run | None = None) -> None:
+        """The plan of a training that was not asked to start (`--dry`)."""
+        self._announce(setup, plan, run)
+        if self.as_json:
+            configs = {name: config.model_dump() for name, config in setup.configs.items()}
+            self._json({"plan": plan.model_dump(), "model": setup.choice.model, "configs": configs})
+        else:
+            for section, config in setup.configs.items():
+                self._line(f"  {section}: {_changed(config)}")
+
+    def knobs(self, request: Request) -> None:
+        """Every knob of the chosen model, method and loop."""
+        rows = knob_table(request)
+        if self.as_json:
+            self._json({"knobs": rows})
+        for row in [] if self.as_json else rows:
+            self._line(f"  {row['knob']:<24}{row['value']!s:<12}{row['help']}")
+
+    def finish(self, outcome: Outcome) -> None:
+        """The last lines of a training: what was reached, where it lies, what comes next."""
+        task, test = outcome.setup.task, outcome.test
+        for name, figures in outcome.baselines.items():
+            self._line(f"baseline {name}: test {_figures(figures)}")
+        self._line(f"validation {_figures(outcome.valid.metrics)}   (best of training; {outcome.reason})")
+        self._line(f"test       {_figures(test.metrics)}{_interval(test)}")
+        where = outcome.run.folder if outcome.run else None
+        self._line(f"run: {where}   {outcome.seconds:.1f} s   next: {_next(task.name, where)}")
+        if self.as_json:
+            cpu = sum(os.times()[:4])
+            self._json({"run": str(where), "task": task.name, "metrics": test.metrics, "valid": outcome.valid.metrics,
+                        "baselines": outcome.baselines, "seconds": _since_start(), "cpu_seconds": cpu})
+
+    def evaluation(self, run: Path, found: Evaluation, looks: int) -> None:
+        """The figures of `evaluate`."""
+        if self.as_json:
+            self._json({"run": str(run), "metrics": found.metrics, "intervals": found.intervals, "test_looks": looks})
+            return
+        self._line(f"test {_figures(found.metrics)}{_interval(found)}")
+        self._line(f"This was look {looks} at the test split: figures that guide a choice are no longer a test.")
+
+    def predictions(self, rows: list[tuple[str, Any]]) -> None:
+        """One line an input."""
+        if self.as_json:
+            self._json({"predictions": [{"input": str(name), **answer.to_json()} for name, answer in rows]})
+            return
+        for name, answer in rows:
+            self._line(f"{name}: {answer}")
+
+    # -- while it trains --------------------------------------------------------------------------
+
+    def _announce(self, setup: Setup, plan: Plan, run: Run | None) -> None:
+        self._plan = plan
+        data, model = setup.data, setup.learner.model
+        count = sum(p.numel() for p in model.parameters())
+        self._line(f"data   {data.sheet or data.name}")
+        self._line(f"       {len(data.train)} to train, {len(data.valid)} to validate, {len(data.test)} kept for the test")
+        self._line(f"task   {setup.task.name}: best = {setup.task.direction} {setup.task.monitor} on the validation split")
+        self._line(f"model  {setup.choice.model} x {setup.choice.method}, {count:,} parameters")
+        self._line(f"plan   {plan.steps} steps, {plan.threads} threads, {plan.precision}, {plan.device}, seed {plan.seed}"
+                   f"   about {_time(plan.steps * plan.step_seconds)}")
+        if run is not None:
+            self._line(f"run    {run.folder}")
+
+    def _event(self, event: Event) -> None:
+        assert self._plan is not None, "the plan is announced first"
+        if event.kind == "valid":
+            self._clear()
+            self._line(f"step {event.step:>6}  valid  {_figures(event.values)}")
+        elif event.kind == "sample":
+            self._line(f"step {event.step:>6}  sample {event.values['file']}")
+        elif event.kind == "train" and (self.live or time.monotonic() - self._shown > SECONDS_BETWEEN_LINES):
+            self._shown = time.monotonic()
+            self._progress(event)
+
+    def _progress(self, event: Event) -> None:
+        assert self._plan is not None, "the plan is announced first"
+        self._began = self._began or (event.time, event.step)
+        speed = (event.step - self._began[1]) / max(event.time - self._began[0], 1e-9)
+        left = f", {_time((self._plan.steps - event.step) / speed)} left" if speed > 0 else ""
+        text = f"step {event.step:>6} of {self._plan.steps}  {_figures(event.values)}{left}"
+        if self.live:
+            self.out.write(f"\r\x1b[2K{text}")
+            self.out.flush()
+        else:
+            self._line(text)
+
+    def _clear(self) -> None:
+        if self.live:
+            self.out.write("\r\x1b[2K")
+
+    def _line(self, text: str) -> None:
+        print(text, file=self.out, flush=True)
+
+    def _json(self, content: dict[str, Any]) -> None:
+        print(json.dumps(content, ensure_ascii=False), flush=True)
+
+
+def _figures(values: Any) -> str:
+    return "  ".join(f"{k} {_number(v)}" for k, v in values.items())
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() and abs(value) >= 10 else f"{value:.4g}"
+    return str(value)
+
+
+def _interval(found: Evaluation) -> str:
+    return "".join(f"   95 %: {name} {low:.4g} to {high:.4g}" for name, (low, high) in found.intervals.items())
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _changed(config: Config) -> str:
+    return ", ".join(f"{k}={v}" for k, v in config.model_dump().items())
+
+
+def _next(task: str, where: Path | None) -> str:
+    return f"lamina predict {where} YOUR_FILE" if task in ("classify", "regress") else f"lamina evaluate {where}"
+
+
+def _since_start() -> float:
+    """Seconds since the kernel started this process, imports included."""
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19])
+    except OSError:
+        return time.process_time()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,61 @@
+"""predict: the answers of a run to a user's own inputs."""
+
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+from lamina.core.errors import DataError
+from lamina.core.predictions import Prediction
+from lamina.core.spec import Image
+from lamina.data.pictures import ENDINGS
+from lamina.verbs.trained import open_run
+
+
+def predict(folder: Path, words: Sequence[str], device: str = "auto") -> list[tuple[str, Prediction]]:
+    """Each input's name and its answer. words: files, folders, globs, rows of numbers, or `-` for standard input."""
+    trained = open_run(folder, device=device)
+    inputs = list(_inputs(words, isinstance(trained.spec.input, Image)))
+    answers = trained.task.predict(trained.predictor, trained.spec, [one for _, one in inputs])
+    return list(zip([name for name, _ in inputs], answers, strict=True))
+
+
+def _inputs(words: Sequence[str], pictures: bool) -> Iterable[tuple[str, Any]]:
+    for word in words:
+        if word == "-":
+            yield from _standard_input(pictures)
+        elif not pictures:
+            yield word, word
+        elif Path(word).is_dir():
+            yield from _folder(Path(word))
+        elif any(c in word for c in "*?[") and not Path(word).exists():
+            yield from _globbed(word)
+        else:
+            yield word, Path(word)
+
+
+def _folder(folder: Path) -> list[tuple[str, Path]]:
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS)
+    if not found:
+        raise DataError("pictures in the folder", f"none in `{folder}`", f"Endings that are read: {', '.join(sorted(ENDINGS))}.")
+    return [(str(path), path) for path in found]
+
+
+def _globbed(pattern: str) -> list[tuple[str, Path]]:
+    found = sorted(glob(pattern, recursive=True))
+    if not found:
+        raise DataError("files that match", f"none for `{pattern}`", "Check the pattern, and quote it for the shell.")
+    return [(name, Path(name)) for name in found]
+
+
+def _standard_input(pictures: bool) -> list[tuple[str, Any]]:
+    if not pictures:
+        return [(line.strip(), line.strip()) for line in sys.stdin if line.strip()]
+    with tempfile.NamedTemporaryFile(suffix=".picture") as file:
+        file.write(sys.stdin.buffer.read())
+        file.flush()
+        from lamina.data.pictures import open_picture
+
+        return [("-", open_picture(Path(file.name)))]

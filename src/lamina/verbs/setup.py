@@ -1,0 +1,151 @@
+"""From a request to a job: data, task, model, method, learner, each with its Config."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from lamina.core import config as knobs
+from lamina.core import device as machine
+from lamina.core import rng
+from lamina.core.data import Data
+from lamina.core.errors import UsageError, quoted, unknown
+from lamina.core.method import Method
+from lamina.core.spec import Spec
+from lamina.core.task import Choice, Task
+from lamina.data import DATASETS
+from lamina.methods import METHODS
+from lamina.models import MODELS
+from lamina.optim import learner as optim
+from lamina.plan import Config as LoopConfig
+from lamina.tasks import TASKS
+from lamina.verbs.request import Request
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything chosen, before anything is measured or trained."""
+
+    data: Data
+    task: Task
+    choice: Choice
+    configs: Mapping[str, knobs.Config]
+    method: Method
+    learner: optim.Learner
+
+
+def prepare(request: Request) -> Setup:
+    """Build what the request asks for; every wrong name or knob is refused here, before any work."""
+    data_config, rest = _data_config(request)
+    data = request.data if isinstance(request.data, Data) else load_data(request.data, data_config, request.seed)
+    task = pick_task(request.task, data.spec)
+    chosen = task.choose(data, request.quality)
+    choice = Choice(request.model or chosen.model, request.method or chosen.method, chosen.words)
+    if request.net is not None:
+        choice = Choice(_name_of(request.net), choice.method, choice.words)
+    method_class = METHODS[choice.method]
+    configs = {"data": data_config} | _configs(choice, method_class, rest, request.net)
+    method = method_class(data.spec, configs["method"], data.train)
+    rng.reseed(request.seed, 0, "weights")
+    net = request.net or MODELS[choice.model](data.spec, configs["model"])
+    model = method_class.wrap(net, data.spec)
+    _fill_lazy(model, data)
+    method.prepare(model)
+    device = machine.pick(request.device)
+    settings = configs["optim"]
+    assert isinstance(settings, optim.Config)
+    return Setup(data, task, choice, configs, method, optim.Learner(model, settings, method.parts, request.seed, device))
+
+
+def load_data(name: str, config: knobs.Config | Mapping[str, Any], seed: int) -> Data:
+    """A built-in data set by name."""
+    make = _maker(name)
+    data: Data = make(_config_of(make).model_validate(config if isinstance(config, Mapping) else config.model_dump()), seed)
+    return data
+
+
+def rebuild(described: Mapping[str, Any], spec: Spec, net: nn.Module | None) -> nn.Module:
+    """The model of a run, by its config.json and spec.json, without weights."""
+    if net is None:
+        if described["model"] not in MODELS:
+            raise UsageError("a run of a built-in model", f"a run of your own module `{described['model']}`",
+                             "Load it from Python: lm.load_run(RUN, module=your_module).")
+        make = MODELS[described["model"]]
+        net = make(spec, make.Config.model_validate(described["configs"]["model"]))
+    model: nn.Module = METHODS[described["method"]].wrap(net, spec)
+    return model
+
+
+def pick_task(name: str, spec: Spec) -> Task:
+    """The task by name, or the first one that suits the data."""
+    if name:
+        task: Task = TASKS[name]()
+        if not task.suits(spec):
+            raise UsageError(f"data for the task `{name}`", f"`{spec.target.kind}` as target",
+                             f"Tasks that suit this data: {quoted(t for t in TASKS if TASKS[t]().suits(spec))}.")
+        return task
+    return next(TASKS[t]() for t in TASKS if TASKS[t]().suits(spec))
+
+
+def sections(choice: Choice, method_class: Any, net: nn.Module | None = None) -> dict[str, type[knobs.Config]]:
+    """The Configs that words are checked against."""
+    model = knobs.Config if net is not None else MODELS[choice.model].Config
+    return {"model": model, "method": method_class.Config, "optim": optim.Config, "loop": LoopConfig}
+
+
+def _configs(choice: Choice, method_class: Any, words: Mapping[str, Any], net: nn.Module | None) -> dict[str, knobs.Config]:
+    known = sections(choice, method_class, net)
+    values = {name: dict[str, Any]() for name in known}
+    recipe = {k: v for k, v in choice.words.items() if any(k in c.model_fields for c in known.values())}
+    for layer, origin in ((method_class.defaults, "the method"), (recipe, "the task"), (words, "the command")):
+        for section, found in knobs.assign(layer, known, origin).items():
+            values[section] |= found
+    return {name: knobs.build(name, config, values[name]) for name, config in known.items()}
+
+
+def _maker(name: str) -> Any:
+    if name not in DATASETS:
+        raise unknown("data set", name, DATASETS, "`lamina list datasets` shows them.")
+    return DATASETS[name]
+
+
+def _data_config(request: Request) -> tuple[knobs.Config, dict[str, Any]]:
+    """The data's own Config from the words that belong to it, and the words that are left."""
+    if isinstance(request.data, Data):
+        return knobs.Config(), dict(request.words)
+    config = _config_of(_maker(request.data))
+    mine = {w: v for w, v in request.words.items() if w.removeprefix("data.") in config.model_fields}
+    rest = {w: v for w, v in request.words.items() if w not in mine}
+    return knobs.build("data", config, {w.removeprefix("data."): v for w, v in mine.items()}), rest
+
+
+def _config_of(make: Any) -> type[knobs.Config]:
+    """A maker of data takes the `Config` of its file."""
+    config: type[knobs.Config] = sys.modules[make.__module__].Config
+    return config
+
+
+def _name_of(net: nn.Module) -> str:
+    return f"{type(net).__module__}.{type(net).__qualname__}"
+
+
+def _fill_lazy(model: nn.Module, data: Data) -> None:
+    """Run two rows through, so that lazy layers learn their shapes; refuse a model that cannot take them."""
+    if not any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
+        return
+    model.eval()
+    with torch.no_grad():
+        model(data.train.batch(torch.arange(2))["x"])
+    model.train()
+
+
+def knob_table(request: Request) -> list[dict[str, Any]]:
+    """Every knob of a request: name, value it would have, help."""
+    setup = prepare(request)
+    return [
+        {"knob": f"{section}.{name}", "value": getattr(config, name), "help": field.description}
+        for section, config in setup.configs.items() for name, field in type(config).model_fields.items()
+    ]  # fmt: skip

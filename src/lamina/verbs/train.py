@@ -1,0 +1,185 @@
+"""train: fit a model to data, keep the best weights, and say what was reached."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lamina import __version__
+from lamina.core.errors import UsageError
+from lamina.core.events import Event
+from lamina.core.predictor import Predictor
+from lamina.core.run import FORMAT, Run
+from lamina.core.task import Evaluation
+from lamina.loop import Fit, Job
+from lamina.oversight.pictures import draw_run
+from lamina.plan import Config as LoopConfig
+from lamina.plan import Plan, make
+from lamina.verbs.consumers import Budget, Patience, Until
+from lamina.verbs.request import Request
+from lamina.verbs.setup import Setup, prepare
+
+LOWER_IS_BETTER = frozenset({"loss", "rmse", "mae", "fid"})
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Who looks on: `announce` hears the plan before the first event, `event` every event."""
+
+    announce: Callable[[Setup, Plan, Run | None], None] = lambda setup, plan, run: None
+    event: Callable[[Event], None] = lambda event: None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training reached. `predictor` answers with the best weights; `run` is None for one in memory."""
+
+    setup: Setup
+    plan: Plan
+    run: Run | None
+    reason: str
+    predictor: Predictor
+    valid: Evaluation
+    test: Evaluation
+    baselines: dict[str, dict[str, float]] = field(default_factory=dict)
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+
+def plan(request: Request) -> tuple[Setup, Plan]:
+    """What `train` would do (`--dry`): everything is chosen and measured, nothing is kept."""
+    setup = prepare(request)
+    return setup, _measure(setup, request.seconds)
+
+
+def train(request: Request, watcher: Watcher = Watcher()) -> Outcome:
+    """Train as asked, in `request.out` or in memory."""
+    clock = _Clock()
+    setup = prepare(request)
+    run = Run.create(request.out) if request.out is not None else None
+    if run is not None:
+        _describe(run, request, setup)
+    planned = _measure(setup, request.seconds)
+    if run is not None:
+        run.write("plan", planned.model_dump())
+    watcher.announce(setup, planned, run)
+    fit = Fit(Job(setup.learner, setup.method, setup.task, setup.data, planned, run))
+    return _follow(fit, setup, [], (request.seconds, dict(request.until)), watcher, clock)
+
+
+def resume(folder: Path, watcher: Watcher = Watcher(), request: Request | None = None) -> Outcome:
+    """Continue a run where it stopped, bit by bit as if it never had. `request`: for a module or data of the user's."""
+    clock = _Clock()
+    run = Run.open(folder)
+    run.lock()
+    described = run.read("config")
+    if request is None:
+        request = _request_of(described, folder)
+    setup = prepare(request)
+    if (run.folder / "plan.json").exists():
+        planned = Plan.model_validate(run.read("plan"))
+    else:
+        planned = _measure(setup, described["seconds"])  # it was stopped before it had a plan
+        run.write("plan", planned.model_dump())
+    watcher.announce(setup, planned, run)
+    fit = Fit(Job(setup.learner, setup.method, setup.task, setup.data, planned, run))
+    past = fit.resume()
+    return _follow(fit, setup, past, (described["seconds"], described["until"]), watcher, clock)
+
+
+class _Clock:
+    """Seconds and processor seconds since it was made; for the command line since the process began."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), _cpu()
+
+    def read(self) -> tuple[float, float]:
+        return time.perf_counter() - self._wall, _cpu() - self._cpu
+
+
+def _cpu() -> float:
+    return sum(os.times()[:4])
+
+
+def _measure(setup: Setup, seconds: float | None) -> Plan:
+    config = setup.configs["loop"]
+    assert isinstance(config, LoopConfig)
+    return make(setup.learner, setup.method, config, seconds)
+
+
+def _follow(fit: Fit, setup: Setup, past: list[Event], limits: tuple[float | None, dict[str, float]],
+            watcher: Watcher, clock: _Clock) -> Outcome:
+    seconds, until = limits
+    config = setup.configs["loop"]
+    assert isinstance(config, LoopConfig)
+    task = setup.task
+    consumers = [Patience(task.monitor, task.direction, config.patience), Until(until, LOWER_IS_BETTER), Budget(seconds)]
+    reason = next((r for r in (_feed(consumers, event) for event in past) if r), "")
+    with fit as events:
+        if reason:
+            fit.stop(reason)
+        for event in events:
+            watcher.event(event)
+            if stop := _feed(consumers, event):
+                fit.stop(stop)
+            reason = event.values["reason"] if event.kind == "done" else reason
+    return _finish(fit, setup, reason, clock)
+
+
+def _feed(consumers: list[Any], event: Event) -> str:
+    return next((reason for reason in [c.feed(event) for c in consumers] if reason), "")
+
+
+def _finish(fit: Fit, setup: Setup, reason: str, clock: _Clock) -> Outcome:
+    """Put the best weights in place, look at the test split once, and write down what was reached."""
+    job = fit.job
+    predictor = setup.learner.predictor()
+    weights = job.run.load("best", ("weights",))["weights"] if job.run else fit.best_weights
+    assert weights is not None, "a finished run was validated"
+    predictor.model.load_state_dict(weights)
+    valid = setup.task.evaluate(predictor, setup.data.valid, setup.learner.seed)
+    test = setup.task.evaluate(predictor, setup.data.test, setup.learner.seed + 1)
+    baselines = setup.task.baselines(setup.data) if hasattr(setup.task, "baselines") else {}
+    outcome = Outcome(setup, job.plan, job.run, reason, predictor, valid, test, baselines, *clock.read())
+    if job.run is not None:
+        _keep(job.run, outcome)
+    return outcome
+
+
+def _keep(run: Run, outcome: Outcome) -> None:
+    looks = (run.read("result")["test_looks"] if (run.folder / "result.json").exists() else 0) + 1
+    run.write("result", {
+        "task": outcome.setup.task.name, "reason": outcome.reason, "test_looks": looks,
+        "valid": outcome.valid.metrics, "test": outcome.test.metrics, "test_intervals": outcome.test.intervals,
+        "test_details": outcome.test.details, "baselines": outcome.baselines,
+        "seconds": outcome.seconds, "cpu_seconds": outcome.cpu_seconds,
+    })  # fmt: skip
+    draw_run(run, outcome.setup.task.monitor, outcome.test)
+    run.unlock()
+
+
+def _describe(run: Run, request: Request, setup: Setup) -> None:
+    run.write("spec", setup.data.spec.model_dump())
+    run.write("config", {
+        "format": FORMAT, "lamina": __version__, "data": setup.data.name, "built_in_data": isinstance(request.data, str),
+        "task": setup.task.name, "model": setup.choice.model, "method": setup.choice.method,
+        "configs": {name: config.model_dump() for name, config in setup.configs.items()},
+        "seed": request.seed, "device": request.device, "quality": request.quality,
+        "seconds": request.seconds, "until": dict(request.until), "own_module": request.net is not None,
+        "warm_start": str(request.warm_start or ""),
+    })  # fmt: skip
+
+
+def _request_of(described: dict[str, Any], folder: Path) -> Request:
+    """The request that made a run; its knobs are all spelled out."""
+    if described["own_module"] or not described["built_in_data"]:
+        raise UsageError("a run of a built-in model on built-in data", f"`{described['model']}` on `{described['data']}`",
+                         "Resume it from Python, where your module and data are.")
+    words = {f"{section}.{k}": v for section, values in described["configs"].items() for k, v in values.items()}
+    return Request(
+        data=described["data"], task=described["task"], model=described["model"], method=described["method"], words=words,
+        seed=described["seed"], device=described["device"], quality=described["quality"],
+        seconds=described["seconds"], until=described["until"], out=folder,
+    )  # fmt: skip

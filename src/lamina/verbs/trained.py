@@ -1,0 +1,43 @@
+"""A trained run, opened again: its spec, its task and a predictor with its best weights."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from lamina.core import device as machine
+from lamina.core.data import Data
+from lamina.core.predictor import Predictor
+from lamina.core.run import Run
+from lamina.core.spec import Spec
+from lamina.core.task import Task
+from lamina.tasks import TASKS
+from lamina.verbs.setup import load_data, rebuild
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run learned, ready to answer."""
+
+    run: Run
+    described: dict[str, Any]
+    spec: Spec
+    task: Task
+    predictor: Predictor
+
+    def data(self) -> Data:
+        """The built-in data it was trained on, split as then."""
+        return load_data(self.described["data"], self.described["configs"]["data"], self.described["seed"])
+
+
+def open_run(folder: Path, module: nn.Module | None = None, device: str = "auto") -> Trained:
+    """The run at `folder`; `module`: the user's own, where the run was made with one."""
+    run = Run.open(folder)
+    described = run.read("config")
+    spec = Spec.model_validate(run.read("spec"))
+    model = rebuild(described, spec, module)
+    model.load_state_dict(run.load("best", ("weights",))["weights"])
+    where = machine.pick(device)
+    precision = run.read("plan")["precision"]
+    return Trained(run, described, spec, TASKS[described["task"]](), Predictor(model.to(where), where, precision))
