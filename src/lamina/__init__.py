@@ -4,7 +4,6 @@ Importing it loads no PyTorch; each public name is loaded when it is first used.
 """
 
 from importlib import import_module
-from typing import Any
 
 __version__ = "0.1.0"
 
@@ -20,10 +19,11 @@ _PLACES = {
 __all__ = ["Classifier", "LaminaError", "Model", "Regressor", "__version__", "load", "load_run"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _PLACES:
         raise AttributeError(f"module `lamina` has no attribute `{name}`; it has {', '.join(__all__)}")
-    return getattr(import_module(_PLACES[name]), name)
+    found: object = getattr(import_module(_PLACES[name]), name)
+    return found
 
 
 def __dir__() -> list[str]:

@@ -1,131 +1,46 @@
-"""The command line: words in, a verb, its events and figures out. No logic, and no PyTorch until a verb needs it."""
+"""The `lamina` command: an overview of the verbs, and the way to them.
 
-import json
+click costs three times as much to import as Python to start, so the overview is printed without it.
+"""
+
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
-import click
 
 from lamina import __version__
 
-Words = tuple[str, ...]
-SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+VERBS = {
+    "train": "Fit a model to DATA; knobs are key=value words.",
+    "evaluate": "The figures of RUN on its test split; each look is counted.",
+    "predict": "The answers of RUN to your own inputs.",
+    "list": "The names that are built in: datasets, models, methods, tasks, norms, ...",
+}
 
+OVERVIEW = """Usage: lamina VERB [WORDS]...      lamina VERB --help
 
-class _Group(click.Group):
-    """Shows Lamina's errors as three parts, with their exit code, and never a traceback."""
+  Practical deep learning for one person with data and a question.
 
-    def invoke(self, context: click.Context) -> Any:
-        try:
-            return super().invoke(context)
-        except click.exceptions.Exit:
-            raise
-        except Exception as error:
-            code = getattr(error, "exit_code", None)
-            if code is None or isinstance(error, click.ClickException):
-                raise
-            click.echo(f"lamina: {error}", err=True)
-            context.exit(code)
+Verbs:
+{verbs}
 
-
-@click.group(cls=_Group, context_settings=SETTINGS)
-@click.version_option(__version__, message="%(version)s")
-def main() -> None:
-    """Practical deep learning for one person with data and a question."""
-
-
-def _shared(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that every verb has."""
-    command = click.option("--json", "as_json", is_flag=True, help="The result as one JSON object on the last line.")(command)
-    return click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps.")(command)
-
-
-@main.command(context_settings=SETTINGS)
-@click.argument("data", required=False)
-@click.argument("words", nargs=-1, metavar="[KNOB=VALUE]...")
-@click.option("--task", default="", help="The question; worked out from the data if left out.")
-@click.option("--model", default="", help="The architecture: see `lamina list models`.")
-@click.option("--method", default="", help="What makes it learn: see `lamina list methods`.")
-@click.option("--for", "duration", default="", metavar="10m", help="Time allowed: 90s, 10m, 2h.")
-@click.option("--until", multiple=True, metavar="FIGURE=VALUE", help="Stop when the validation split reaches this.")
-@click.option("--seed", default=0, show_default=True, help="Every draw follows from it.")
-@click.option("--out", type=click.Path(path_type=Path), help="The run folder; runs/DATA-N if left out.")
-@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Continue a run where it stopped.")
-@click.option("--from", "warm_start", type=click.Path(path_type=Path), metavar="RUN", help="Start from the weights of a run.")
-@click.option("--dry", is_flag=True, help="Show the plan and stop.")
-@click.option("--knobs", is_flag=True, help="List the knobs with their defaults and stop.")
-@_shared
-def train(data: str | None, words: Words, resume: Path | None, dry: bool, knobs: bool, as_json: bool, **options: Any) -> None:
-    """Fit a model to DATA; knobs are key=value words."""
-    from lamina import terminal
-    from lamina.verbs.ask import request_of
-    from lamina.verbs.train import plan
-    from lamina.verbs.train import resume as continue_run
-    from lamina.verbs.train import train as fit
-
-    screen = terminal.Screen(as_json)
-    if resume is not None:
-        screen.finish(continue_run(resume, screen.watcher()))
-        return
-    if data is None:
-        raise click.UsageError("Name the data: lamina train mnist. `lamina list datasets` shows what is built in.")
-    request = request_of(data, words, options)
-    if knobs:
-        screen.knobs(request)
-    elif dry:
-        screen.plan(*plan(request))
-    else:
-        screen.finish(fit(request, screen.watcher()))
-
-
-@main.command(context_settings=SETTINGS)
-@click.argument("run", type=click.Path(path_type=Path))
-@_shared
-def evaluate(run: Path, as_json: bool, device: str) -> None:
-    """The figures of RUN on its test split; each look is counted."""
-    from lamina import terminal
-    from lamina.verbs.evaluate import evaluate as look
-
-    terminal.Screen(as_json).evaluation(run, *look(run, device))
-
-
-@main.command(context_settings=SETTINGS)
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("inputs", nargs=-1, required=True, metavar="FILE|FOLDER|GLOB|ROW|-...")
-@_shared
-def predict(run: Path, inputs: Words, as_json: bool, device: str) -> None:
-    """The answers of RUN to your own inputs."""
-    from lamina import terminal
-    from lamina.verbs.predict import predict as answer
-
-    terminal.Screen(as_json).predictions(answer(run, inputs, device))
-
-
-@main.command("list", context_settings=SETTINGS)
-@click.argument("what", required=False, default="")
-@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
-def list_names(what: str, as_json: bool) -> None:
-    """The names that are built in: datasets, models, methods, tasks, norms, activations, ..."""
-    from lamina.verbs.names import names
-
-    found = names(what)
-    if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
-        return
-    for kind, rows in found.items():
-        click.echo(f"{kind}:")
-        for name, line in rows.items():
-            click.echo(f"  {name:<22}{line}")
+Begin with: lamina train mnist"""
 
 
 def run() -> None:
     """The entry point of the `lamina` command."""
+    if sys.argv[1:] in ([], ["-h"], ["--help"]):
+        print(OVERVIEW.format(verbs="\n".join(f"  {name:<10}{line}" for name, line in VERBS.items())))
+    elif sys.argv[1:] == ["--version"]:
+        print(__version__)
+    else:
+        _do()
+
+
+def _do() -> None:
+    from lamina.commands import main
+
     try:
-        main(standalone_mode=True)
+        main(prog_name="lamina")
     except KeyboardInterrupt:
-        click.echo("lamina: stopped without saving.", err=True)
+        print("lamina: stopped without saving.", file=sys.stderr)
         sys.exit(130)
 
 

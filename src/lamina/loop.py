@@ -7,7 +7,6 @@ Leaving the block saves, also after a break, an exception or ctrl-C. A valid eve
 state, before it is yielded; so is whatever a consumer was shown last when it leaves.
 """
 
-import math
 import os
 import signal
 import threading
@@ -26,7 +25,7 @@ from lamina.core.errors import Interrupted
 from lamina.core.events import Event, Kind
 from lamina.core.method import Method
 from lamina.core.run import Run
-from lamina.core.task import Task
+from lamina.core.task import Task, is_better
 from lamina.optim.learner import Learner
 from lamina.plan import Plan, apply
 
@@ -49,10 +48,10 @@ class Fit:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.step = 0
-        self.best: dict[str, Any] = {"step": 0, "value": None}
+        self.best: dict[str, Any] = {"step": 0, "figures": None}
         self.best_weights: dict[str, torch.Tensor] | None = None
         self._sums: dict[str, torch.Tensor] = {}
-        self._count = 0
+        self._counts: dict[str, int] = {}
         self._reason = ""
         self._saved_at = self._validated_at = -1
         self._interrupted = self._inside = False
@@ -75,7 +74,7 @@ class Fit:
                 yield self._tell("saved", {})
         if self._validated_at != self.step:
             yield from self._validate()
-        yield self._tell("done", {"reason": self._reason or "steps", "best_step": self.best["step"], "best": self.best["value"]})
+        yield self._tell("done", {"reason": self._reason or "steps", "best_step": self.best["step"]} | self.best["figures"])
 
     def _update(self, step: int) -> None:
         learner, method = self.job.learner, self.job.method
@@ -87,14 +86,14 @@ class Fit:
         values = method.update(learner, method.next_batch(learner, step).to(learner.device))
         for name, value in values.items():
             self._sums[name] = self._sums[name] + value.detach() if name in self._sums else value.detach().clone()
-        self._count += 1
+            self._counts[name] = self._counts.get(name, 0) + 1
         self.step = step
         self._inside = False
 
     def _means(self) -> dict[str, Any]:
         """The mean of each value since the last train event, fetched from the device only now."""
-        means = {name: (total / self._count).item() for name, total in self._sums.items()}
-        self._sums, self._count = {}, 0
+        means = {name: (total / self._counts[name]).item() for name, total in self._sums.items()}
+        self._sums, self._counts = {}, {}
         return means
 
     def _validate(self) -> Iterator[Event]:
@@ -102,26 +101,20 @@ class Fit:
         seed = rng.key(job.plan.seed, self.step, "valid")
         predictor = job.learner.predictor()
         found = job.task.evaluate(predictor, job.data.valid, seed)
-        improved = self._is_better(found.metrics[job.task.monitor])
+        improved = is_better(job.task, found.metrics, self.best["figures"])
         if improved:
-            self.best = {"step": self.step, "value": found.metrics[job.task.monitor]}
+            self.best = {"step": self.step, "figures": dict(found.metrics)}
         job.learner.validated(improved)
         told = [self._tell("valid", dict(found.metrics))]
         picture = job.task.sample(predictor, job.data.spec, job.plan.seed) if job.run else None
         if picture is not None and job.run is not None:
             name = f"samples/{self.step}.png"
             (job.run.folder / "samples").mkdir(exist_ok=True)
-            picture.save(job.run.folder / name)  # type: ignore[attr-defined]
+            picture.save(job.run.folder / name)
             told.append(self._tell("sample", {"file": name}))
         self._validated_at = self.step
         self._save(improved)
         yield from told
-
-    def _is_better(self, value: float) -> bool:
-        best = self.best["value"]
-        if not math.isfinite(value):
-            return best is None
-        return best is None or (value > best if self.job.task.direction == "max" else value < best)
 
     # -- keeping ----------------------------------------------------------------------------------
 
@@ -140,7 +133,7 @@ class Fit:
             return
         rest = {
             "learner": job.learner.state(), "method": job.method.state(), "best": self.best,
-            "sums": self._sums, "count": self._count, "validated": self._validated_at,
+            "sums": self._sums, "counts": self._counts, "validated": self._validated_at,
         }  # fmt: skip
         if job.run.events_file.exists():
             with job.run.events_file.open("rb") as file:
@@ -160,7 +153,7 @@ class Fit:
             rest = state["rest"]
             self.job.learner.load_state(state["weights"], rest["learner"])
             self.job.method.load_state(rest["method"])
-            self.best, self._sums, self._count = rest["best"], rest["sums"], rest["count"]
+            self.best, self._sums, self._counts = rest["best"], rest["sums"], rest["counts"]
             self._validated_at = rest["validated"]
         self.step = self._saved_at = step
         self._clock = past[-1].time if past else 0.0

@@ -102,7 +102,7 @@ def _fastest(learner: Learner, method: Method, ways: list[_Way]) -> tuple[_Way, 
         method.load_state(its)
 
     best: dict[_Way, float] = {}
-    for _ in range(2):  # twice round, as the machine may be busy for a moment
+    for _ in range(2 if len(ways) > 1 else 1):  # twice round, as the machine may be busy for a moment
         for way in ways:
             torch.set_num_threads(way.threads)
             learner.precision = way.precision
@@ -120,7 +120,7 @@ def _time_updates(learner: Learner, method: Method, seconds: float = 0.1) -> flo
     """The fastest of a few updates, after one to warm up."""
     fastest, spent, step = 1e9, 0.0, 0
     update = _updater(learner, method)
-    while step < 3 or (spent < seconds and step < 30):
+    while step < 2 or (spent < seconds and step < 30):
         step += 1
         start = time.perf_counter()
         update(step)

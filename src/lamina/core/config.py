@@ -4,6 +4,7 @@ From one `Config` come the command line's `key=value` words, the JSON in the run
 and the search space.
 """
 
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, get_origin
 
@@ -28,6 +29,12 @@ def knob(
     """
     extra: dict[str, Any] = {"search": search} if search else {}
     return Field(default, description=help, ge=low, le=high, json_schema_extra=extra)
+
+
+def config_of(thing: Any) -> type[Config]:
+    """The Config of a model, a method or a maker of data: the one in its own file."""
+    config: type[Config] = sys.modules[thing.__module__].Config
+    return config
 
 
 Sections = Mapping[str, type[Config]]

@@ -1,8 +1,8 @@
 """Data as the rest of Lamina sees it: three splits, a spec, a data sheet, and an account of every row."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
@@ -44,7 +44,11 @@ class Account:
 
 @dataclass(frozen=True)
 class Data:
-    """A data set, ready to learn from. `sheet`: what it is, in the words of its data sheet."""
+    """A data set, ready to learn from.
+
+    sheet: what it is, in the words of its data sheet; origin: `name`, `knobs` and `seed` by which Lamina can load
+    it again, where it can.
+    """
 
     name: str
     spec: Spec
@@ -53,6 +57,7 @@ class Data:
     test: Split
     sheet: str = ""
     account: Account = field(default_factory=Account)
+    origin: Mapping[str, Any] | None = None
 
 
 def batches(split: Split, size: int = 1000) -> Iterator[Batch]:

@@ -13,7 +13,6 @@ import torch
 from torch import nn
 
 from lamina.core.batch import Batch
-from lamina.core.config import Config
 from lamina.core.spec import Spec
 
 
@@ -28,7 +27,7 @@ class Pace:
 class Learning(Protocol):
     """What a method sees of the learner (optim/learner.py)."""
 
-    model: nn.Module
+    model: Any  # an nn.Module whose children the method knows
     seed: int
     device: torch.device
 
@@ -44,7 +43,6 @@ class Learning(Protocol):
 class Method(Protocol):
     """An objective and an update rule. A *step* is one `update`."""
 
-    Config: ClassVar[type[Config]]
     defaults: ClassVar[Mapping[str, Any]]  # words for the optimizer and the loop, weaker than the user's
     parts: ClassVar[tuple[str, ...]]  # the model's children with an optimizer each; () is the whole model
 

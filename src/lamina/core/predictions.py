@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -12,6 +12,17 @@ class Prediction(Protocol):
 
     def to_json(self) -> dict[str, Any]:
         """The answer as plain JSON values."""
+        ...
+
+
+@runtime_checkable
+class Drawable(Prediction, Protocol):
+    """An answer that can be written as a picture file."""
+
+    ending: ClassVar[str]
+
+    def save(self, path: Path) -> None:
+        """Write the picture."""
         ...
 
 
@@ -61,6 +72,7 @@ class Number:
 class Picture:
     """A picture, (H, W) or (H, W, 3) uint8."""
 
+    ending: ClassVar[str] = ".png"
     pixels: np.ndarray[Any, np.dtype[np.uint8]] = field(repr=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -77,6 +89,7 @@ class Picture:
 class Episode:
     """One episode of play: its return, its length, and the frames (T, H, W, 3) uint8 where they were drawn."""
 
+    ending: ClassVar[str] = ".gif"
     episode_return: float
     length: int
     frames: tuple[np.ndarray[Any, np.dtype[np.uint8]], ...] = field(default=(), repr=False)
@@ -84,9 +97,11 @@ class Episode:
     def to_json(self) -> dict[str, Any]:
         return {"return": self.episode_return, "length": self.length}
 
-    def save(self, path: Path, frames_per_second: int = 50) -> None:
-        """Write the frames as an animated GIF; every second frame, as browsers hold no more than 50 a second."""
+    def save(self, path: Path) -> None:
+        """Write an animated GIF: every second frame at 25 a second, all in the colours of the first."""
         from PIL import Image
 
-        pictures = [Image.fromarray(frame).convert("P", palette=Image.Palette.ADAPTIVE) for frame in self.frames[::2]]
-        pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=2000 // frames_per_second, loop=0)
+        pictures = [Image.fromarray(frame).convert("RGB") for frame in self.frames[::2]]
+        colours = pictures[0].quantize(64)
+        shown = [picture.quantize(palette=colours, dither=Image.Dither.NONE) for picture in pictures]
+        shown[0].save(path, save_all=True, append_images=shown[1:], duration=40, loop=0)

@@ -16,18 +16,15 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
 
 
 class Predictor:
-    """Calls `model` in evaluation mode and gives the modes of its layers back afterwards."""
+    """Calls `model` in evaluation mode; the learner puts it back to training when it goes on."""
 
     def __init__(self, model: nn.Module, device: torch.device, precision: str = "f32") -> None:
         self.model, self.device, self.precision = model, device, precision
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """The model's output for `x` (B, ...), float32."""
-        training = self.model.training
-        self.model.eval()
-        try:
-            with torch.inference_mode(), autocast(self.device, self.precision):
-                output: torch.Tensor = self.model(x.to(self.device))
-                return output.float()
-        finally:
-            self.model.train(training)
+        if self.model.training:
+            self.model.eval()
+        with torch.inference_mode(), autocast(self.device, self.precision):
+            output: torch.Tensor = self.model(x.to(self.device))
+            return output.float()

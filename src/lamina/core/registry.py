@@ -48,7 +48,8 @@ class Registry(Mapping[str, Any]):
         if not module.startswith("lamina."):
             return f"{module}.{attribute}"
         spec = find_spec(module)
-        assert spec is not None and spec.origin is not None, f"{name} points to no module"
+        assert spec, f"{name} points to no module"
+        assert spec.origin, f"{name} points to a module without a file"
         tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
         owner = next((n for n in tree.body if getattr(n, "name", None) == attribute), tree)
         text = ast.get_docstring(owner) if isinstance(owner, ast.ClassDef | ast.FunctionDef) else None

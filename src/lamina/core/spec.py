@@ -77,6 +77,10 @@ class Actions(_Part):
     size: int
     env: str
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(str(i) for i in range(self.size))
+
 
 Input = Annotated[Image | Vector, Field(discriminator="kind")]
 Target = Annotated[Classes | Labels | Numbers | Actions, Field(discriminator="kind")]

@@ -1,27 +1,30 @@
 """A task ties the others together: which data it fits, which model and method are its defaults, what
 "best" means, how it is evaluated and how an answer looks."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
 
 import torch
-from torch import nn
 
 from lamina.core.data import Data, Split
-from lamina.core.predictions import Prediction
+from lamina.core.predictions import Drawable, Prediction
 from lamina.core.spec import Spec
 
 Quality = Literal["fast", "good", "best"]
+Takes = Literal["pictures", "rows", "words"]
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What a task picks for a data set: model and method by name, and knobs as the user would write them."""
+    """What a task picks for a data set: model and method by name, knobs as the user would write them, and when
+    to stop where the user names no time and no target."""
 
     model: str
     method: str
     words: Mapping[str, Any] = field(default_factory=dict)
+    until: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Evaluation:
 class Predicting(Protocol):
     """What a task sees of a trained model (core/predictor.py)."""
 
-    model: nn.Module
+    model: Any  # an nn.Module whose children the task knows
     device: torch.device
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
@@ -55,6 +58,10 @@ class Task(Protocol):
         """Whether data of this spec can answer the question."""
         ...
 
+    def takes(self, spec: Spec) -> Takes:
+        """What a user's words to `predict` are: names of picture files, rows of numbers, or words for the task itself."""
+        ...
+
     def choose(self, data: Data, quality: Quality) -> Choice:
         """The default model, method and knobs for this data."""
         ...
@@ -63,10 +70,29 @@ class Task(Protocol):
         """The figures of one split. `seed` is for tasks that draw (episodes, samples)."""
         ...
 
-    def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Prediction | None:
+    def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Drawable | None:
         """Something to look at while training, or None."""
+        ...
+
+    def baselines(self, data: Data) -> dict[str, dict[str, float]]:
+        """The figures of the trivial and the classical rival on the test split."""
+        ...
+
+    def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:
+        """What is worth looking at after training, by the name of its file."""
         ...
 
     def predict(self, predictor: Predicting, spec: Spec, inputs: Iterable[Any]) -> list[Prediction]:
         """An answer for each of a user's inputs: arrays, pictures, or names of files."""
         ...
+
+
+def is_better(task: Task, new: Mapping[str, float], old: Mapping[str, float] | None) -> bool:
+    """Whether the figures `new` are better than `old` by the task's monitor; where that is equal, by a smaller loss."""
+    value = float(new[task.monitor])
+    if old is None or not math.isfinite(value):
+        return old is None
+    best = float(old[task.monitor])
+    if value == best:
+        return float(new.get("loss", 0)) < float(old.get("loss", 0))
+    return value > best if task.direction == "max" else value < best

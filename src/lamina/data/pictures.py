@@ -1,6 +1,7 @@
 """Picture files: opened within limits, upright, and brought to the size and colours of the training data."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ def open_picture(path: Path) -> np.ndarray:
         with pil.open(path) as opened:
             if opened.width * opened.height > MOST_PIXELS:
                 raise DataError(f"at most {MOST_PIXELS} pixels", f"`{path}` with {opened.width} x {opened.height}", "Make it smaller.")
-            upright = ImageOps.exif_transpose(opened)
+            upright: Any = ImageOps.exif_transpose(opened)
             if "A" in upright.getbands() or "transparency" in upright.info:
                 upright = _on_white(upright.convert("RGBA"))
             grey = upright.mode in ("1", "L", "I;16", "I", "LA")
@@ -42,7 +43,7 @@ def as_spec(pixels: np.ndarray, spec: Image, where: str) -> torch.Tensor:
     """
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3):
         raise DataError("a picture of bytes, (H, W) or (H, W, C)", f"`{pixels.dtype}` {pixels.shape}", "Scale it to 0..255 as uint8.")
-    colours = torch.from_numpy(np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], -1))).permute(2, 0, 1)
+    colours = torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1).copy()).permute(2, 0, 1)
     colours = _channels(colours, spec.channels, where)
     if tuple(colours.shape[1:]) == (spec.height, spec.width):
         return colours
@@ -65,11 +66,11 @@ def _resize(picture: torch.Tensor, spec: Image) -> torch.Tensor:
     return resized[0].round().clamp(0, 255).byte()
 
 
-def _on_white(picture: "object") -> "object":
+def _on_white(picture: Any) -> Any:
     from PIL import Image as pil
 
-    white = pil.new("RGBA", picture.size, (255, 255, 255, 255))  # type: ignore[attr-defined]
-    return pil.alpha_composite(white, picture).convert("RGB")  # type: ignore[arg-type]
+    white = pil.new("RGBA", picture.size, (255, 255, 255, 255))
+    return pil.alpha_composite(white, picture).convert("RGB")
 
 
 def _bytes(grey: np.ndarray) -> np.ndarray:

@@ -4,4 +4,6 @@ from lamina.core.registry import Registry
 
 METHODS = Registry("method", {
     "supervised": "lamina.methods.supervised:Supervised",
+    "ppo": "lamina.methods.ppo:PPO",
+    "gan": "lamina.methods.gan:GAN",
 })  # fmt: skip

@@ -1,8 +1,9 @@
 """Learning from examples: the mean loss of a mini-batch, and its gradient (Robbins & Monro 1951; LeCun et al. 1998)."""
 
+import inspect
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import torch
@@ -13,13 +14,15 @@ from lamina.core import rng
 from lamina.core.batch import Batch
 from lamina.core.config import knob
 from lamina.core.data import Split
+from lamina.core.errors import UsageError, quoted
 from lamina.core.method import Learning, Pace
 from lamina.core.spec import Classes, Image, Labels, Spec
 from lamina.data import augment
-from lamina.nn import LOSSES
+from lamina.nn import FITTING_LOSSES, LOSSES
 from lamina.nn.scaled import Scaled
 
 MOST_VALIDATIONS = 40
+Loss = Callable[..., torch.Tensor]  # (output, target) -> (B,)
 
 
 class Config(knobs.Config):
@@ -38,7 +41,7 @@ class Config(knobs.Config):
 class Supervised:
     """Mini-batches of one split, each epoch in a fresh order."""
 
-    Config = Config
+    Config: TypeAlias = Config
     defaults: ClassVar[Mapping[str, Any]] = {}
     parts: ClassVar[tuple[str, ...]] = ()
 
@@ -46,7 +49,7 @@ class Supervised:
         self.spec, self.config, self.split = spec, config, split
         self.batch = min(config.batch, len(split))
         self.per_epoch = len(split) // self.batch  # the rest of an epoch waits for the next shuffle
-        self.loss = LOSSES[default_loss(spec) if config.loss == "auto" else config.loss]
+        self.loss = fitting_loss(spec, config)
         self._weights = class_weights(spec, split) if config.class_weights else None
         self._order: tuple[int, torch.Tensor] = (-1, torch.empty(0))
 
@@ -80,8 +83,9 @@ class Supervised:
         return batch
 
     def update(self, learner: Learning, batch: Batch) -> dict[str, torch.Tensor]:
+        model: Any = learner.model
         with learner.autocast():
-            output = learner.model.scaled(batch["x"])
+            output = model.scaled(batch["x"])
         loss = self._mean_loss(learner, output.float(), batch)
         learner.step(loss)
         return {"loss": loss.detach()}
@@ -89,7 +93,7 @@ class Supervised:
     def _mean_loss(self, learner: Learning, output: torch.Tensor, batch: Batch) -> torch.Tensor:
         y = batch["y"]
         if not isinstance(self.spec.target, Classes | Labels):
-            scale = learner.model.target
+            scale: Any = learner.model.target
             y = (y - scale.mean) / scale.deviation
         losses = self._losses(output, y)
         if "lam" in batch:
@@ -99,7 +103,7 @@ class Supervised:
 
     def _losses(self, output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         smooth = {"smoothing": self.config.label_smoothing} if self.config.label_smoothing else {}
-        losses: torch.Tensor = self.loss(output, y, **smooth)
+        losses = self.loss(output, y, **smooth)
         return losses if self._weights is None else losses * self._weights.to(y.device)[y]
 
     def _augment(self, x: torch.Tensor, random: torch.Generator) -> torch.Tensor:
@@ -125,13 +129,30 @@ class Supervised:
         self._order = (-1, torch.empty(0))
 
 
-def default_loss(spec: Spec) -> str:
-    """The loss that the target asks for."""
-    return {"classes": "cross_entropy", "labels": "binary_cross_entropy"}.get(spec.target.kind, "mse")
+def fitting_loss(spec: Spec, config: Config) -> Loss:
+    """The loss that was asked for, or the target's default; UsageError where loss, target and smoothing do not go together."""
+    kind = spec.target.kind
+    fitting = FITTING_LOSSES.get(kind, ())
+    if not fitting:
+        raise UsageError("classes, labels or numbers to learn from examples", f"`{kind}`", "Choose another method: `lamina list methods`.")
+    name = fitting[0] if config.loss == "auto" else config.loss
+    loss: Loss = LOSSES[name]
+    if name not in fitting:
+        raise UsageError(f"a loss for {kind}", f"`{name}`", f"Losses that fit: {quoted(fitting)}.")
+    if config.label_smoothing and not _smooths(loss):
+        able = quoted(other for other in LOSSES if _smooths(LOSSES[other]))
+        raise UsageError(f"a loss that can smooth its labels: {able}", f"`{name}`", "Leave `label_smoothing` out, or change `loss`.")
+    return loss
+
+
+def _smooths(loss: Loss) -> bool:
+    return "smoothing" in inspect.signature(loss).parameters
 
 
 def class_weights(spec: Spec, split: Split) -> torch.Tensor:
     """(K,) inverse frequencies with mean one over the examples."""
+    if not isinstance(spec.target, Classes):
+        raise UsageError("classes to weigh with `class_weights`", f"{spec.target.kind}", "Leave `class_weights` out.")
     y = split.batch(torch.arange(len(split)))["y"]
     counts = torch.bincount(y, minlength=spec.target.size).clamp(min=1)
     return len(y) / (spec.target.size * counts)

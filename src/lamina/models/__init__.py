@@ -7,4 +7,6 @@ MODELS = Registry("model", {
     "mlp": "lamina.models.mlp:MLP",
     "lenet": "lamina.models.lenet:LeNet",
     "cnn": "lamina.models.cnn:CNN",
+    "policy": "lamina.models.policy:Policy",
+    "dcgan": "lamina.models.dcgan:DCGAN",
 })  # fmt: skip

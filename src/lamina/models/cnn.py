@@ -23,8 +23,6 @@ class Config(Style):
 class CNN(nn.Module):
     """Stem, blocks, head: (B, C, H, W) -> (B, K)."""
 
-    Config = Config
-
     def __init__(self, spec: Spec, config: Config) -> None:
         super().__init__()
         if not isinstance(spec.input, Image):

@@ -20,8 +20,6 @@ class Config(Style):
 class LeNet(nn.Module):
     """C1 S2 C3 S4 C5 F6 and the head: (B, C, H, W) -> (B, K)."""
 
-    Config = Config
-
     def __init__(self, spec: Spec, config: Config) -> None:
         super().__init__()
         if not isinstance(spec.input, Image):

@@ -20,8 +20,6 @@ class Config(Style):
 class MLP(nn.Module):
     """Hidden layers and a linear head: (B, ...) -> (B, K)."""
 
-    Config = Config
-
     def __init__(self, spec: Spec, config: Config) -> None:
         super().__init__()
         widths = math.prod(spec.input.shape), *config.hidden

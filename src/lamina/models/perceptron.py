@@ -16,8 +16,6 @@ class Config(Style):
 class Perceptron(nn.Module):
     """One linear layer from all inputs to all outputs: (B, ...) -> (B, K)."""
 
-    Config = Config
-
     def __init__(self, spec: Spec, config: Config) -> None:
         super().__init__()
         self.head = initialize(nn.Linear(math.prod(spec.input.shape), spec.target.size), config)

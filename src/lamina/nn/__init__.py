@@ -29,11 +29,19 @@ NORMS = Registry("normalization", {
 
 LOSSES = Registry("loss", {
     "cross_entropy": "lamina.nn.losses:cross_entropy",
+    "focal": "lamina.nn.losses:focal",
+    "hinge": "lamina.nn.losses:hinge",
     "binary_cross_entropy": "lamina.nn.losses:binary_cross_entropy",
     "mse": "lamina.nn.losses:mse",
     "mae": "lamina.nn.losses:mae",
     "huber": "lamina.nn.losses:huber",
 })  # fmt: skip
+
+FITTING_LOSSES = {  # by the kind of the target; the first is the default
+    "classes": ("cross_entropy", "focal", "hinge"),
+    "labels": ("binary_cross_entropy",),
+    "numbers": ("mse", "mae", "huber"),
+}
 
 INITS = Registry("init", {
     "xavier": "lamina.nn.init:xavier",

@@ -9,8 +9,8 @@ class ChannelRMS(nn.Module):
 
     def __init__(self, channels: int, eps: float = 1e-6) -> None:
         super().__init__()
-        self.gain = nn.Parameter(torch.ones(channels, 1, 1))
+        self.gain = nn.Parameter(torch.ones(channels))  # a vector, like every gain: never decayed
         self.eps = eps
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x * torch.rsqrt(x.square().mean(1, keepdim=True) + self.eps) * self.gain
+        return x * torch.rsqrt(x.square().mean(1, keepdim=True) + self.eps) * self.gain[:, None, None]

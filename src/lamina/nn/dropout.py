@@ -7,13 +7,17 @@ eight random bytes at once cost a twentieth of that. The rate is rounded to a 25
 import torch
 from torch import nn
 
+from lamina.core.errors import UsageError
+
 
 class Dropout(nn.Module):
     """Zero each element with probability `rate`, scale the others by 1 / (1 - rate); nothing in evaluation."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
-        self.dropped = round(rate * 256)  # of 256
+        if not 0 <= rate < 1:
+            raise UsageError("a dropout rate from 0 to below 1", f"`{rate}`", "Write for example `dropout=0.5`.")
+        self.dropped = min(round(rate * 256), 255)  # of 256
 
     def extra_repr(self) -> str:
         return f"{self.dropped}/256"

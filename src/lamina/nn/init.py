@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
+GAINS = ("sigmoid", "tanh", "relu", "leaky_relu", "selu")  # for which torch knows one
 Rule = Callable[[torch.Tensor, float], object]
 
 
@@ -24,9 +26,23 @@ def orthogonal(model: nn.Module, activation: str) -> None:
 
 
 def _draw(model: nn.Module, rule: Rule, activation: str) -> None:
-    gain = nn.init.calculate_gain(activation) if activation in ("sigmoid", "tanh", "relu", "leaky_relu", "selu") else 1.0
+    gain = nn.init.calculate_gain(activation) if activation in GAINS else 1.0  # type: ignore[arg-type]
     for layer in model.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            rule(layer.weight, gain)
+            _put(layer, rule, gain)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+
+
+@torch.no_grad()
+def _put(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, rule: Rule, gain: float) -> None:
+    """Draw the weight as (outputs, inputs, ...) and put it in place; a parametrization takes it apart again."""
+    swapped = isinstance(layer, nn.ConvTranspose2d)  # its weight is (inputs, outputs, ...)
+    shape = layer.weight.transpose(0, 1).shape if swapped else layer.weight.shape
+    drawn = torch.empty(shape, dtype=layer.weight.dtype, device=layer.weight.device)
+    rule(drawn, gain)
+    drawn = drawn.transpose(0, 1) if swapped else drawn
+    if is_parametrized(layer, "weight"):
+        layer.weight = drawn
+    else:
+        layer.weight.copy_(drawn)

@@ -9,7 +9,7 @@ from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.nn import ACTIVATIONS, INITS
 from lamina.nn.dropout import Dropout
-from lamina.nn.norm import layer_with_norm
+from lamina.nn.norm import brings_bias, layer_with_norm
 
 
 class Style(knobs.Config):
@@ -23,13 +23,13 @@ class Style(knobs.Config):
 
 def dense(inputs: int, outputs: int, style: Style) -> list[nn.Module]:
     """Linear, normalization, activation, dropout: (B, inputs) -> (B, outputs)."""
-    layer = nn.Linear(inputs, outputs, bias=style.norm in ("none", "weight"))
+    layer = nn.Linear(inputs, outputs, bias=not brings_bias(style.norm, spatial=False))
     return [*layer_with_norm(layer, style.norm), *_after(style)]
 
 
 def conv(inputs: int, outputs: int, kernel: int, style: Style, stride: int = 1) -> list[nn.Module]:
     """Convolution with padding kernel // 2, normalization, activation: (B, C, H, W) -> (B, C', H / stride, W / stride)."""
-    bias = style.norm in ("none", "weight")
+    bias = not brings_bias(style.norm, spatial=True)
     layer = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=bias)
     return [*layer_with_norm(layer, style.norm), ACTIVATIONS[style.activation]()]
 

@@ -4,15 +4,15 @@ batch (Ioffe & Szegedy 2015), batch_renorm (Ioffe 2017), layer (Ba et al. 2016),
 2016), instance (Ulyanov et al. 2016), group (Wu & He 2018), rms (Zhang & Sennrich 2019), none.
 """
 
-import math
-
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from lamina.core.errors import unknown
 from lamina.nn import NORMS
 
-GROUPS = 8
+MOST_GROUPS = 8
+SMALLEST_GROUP = 4  # of one channel nothing but the sign of its mean would be left, of two hardly more
+SHIFTING = frozenset({"batch", "batch_renorm", "layer", "group"})  # these bring a bias of their own
 
 
 def layer_with_norm(layer: nn.Linear | nn.Conv2d, name: str) -> list[nn.Module]:
@@ -26,6 +26,11 @@ def layer_with_norm(layer: nn.Linear | nn.Conv2d, name: str) -> list[nn.Module]:
     spatial = isinstance(layer, nn.Conv2d)
     size = layer.out_channels if isinstance(layer, nn.Conv2d) else layer.out_features
     return [layer, NORMS[name](size, spatial)]
+
+
+def brings_bias(name: str, spatial: bool) -> bool:
+    """Whether the normalization shifts by a learned number, so that the layer before it needs no bias."""
+    return name in SHIFTING or (name == "instance" and spatial)
 
 
 def batch(size: int, spatial: bool) -> nn.Module:
@@ -52,7 +57,8 @@ def instance(size: int, spatial: bool) -> nn.Module:
 
 def group(size: int, spatial: bool) -> nn.Module:
     """Over groups of channels of one sample."""
-    return nn.GroupNorm(math.gcd(GROUPS, size), size)
+    fitting = [g for g in range(1, MOST_GROUPS + 1) if size % g == 0 and size // g >= SMALLEST_GROUP]
+    return nn.GroupNorm(max(fitting, default=1), size)
 
 
 def rms(size: int, spatial: bool) -> nn.Module:

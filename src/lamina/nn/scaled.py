@@ -16,6 +16,11 @@ class Scaled(nn.Module):
         self.net = net
         self.target = TargetScale(spec.target.size) if isinstance(spec.target, Numbers) else nn.Identity()
         self.channels_last = isinstance(spec.input, Image) and any(isinstance(m, nn.Conv2d) for m in net.modules())
+        if not any(isinstance(p, nn.parameter.UninitializedParameter) for p in net.parameters()):
+            self.lay_out()
+
+    def lay_out(self) -> None:
+        """Put the weights in the memory order of the pictures; lazy layers need to be filled in first."""
         if self.channels_last:
             self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -17,10 +17,13 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from lamina.core import config as knobs
 from lamina.core.config import knob
-from lamina.core.errors import TrainingError
+from lamina.core.errors import TrainingError, UsageError
 from lamina.core.predictor import Predictor, autocast
 from lamina.optim import OPTIMIZERS, SCHEDULES
+from lamina.optim.penalties import penalize, shorten
 from lamina.optim.schedules import warm
+
+FUSED = ("cpu", "cuda")  # devices on which torch moves all parameters in one call
 
 
 class Config(knobs.Config):
@@ -28,9 +31,9 @@ class Config(knobs.Config):
 
     optimizer: str = knob("adamw", "which optimizer: see `lamina list optimizers`", search="choice")
     learning_rate: float = knob(1e-3, "size of a step", low=0, search="log")
-    momentum: float = knob(0.9, "share of the last step that is kept, for momentum, nesterov, rmsprop", low=0, high=1)
-    beta1: float = knob(0.9, "decay of the mean gradient, for the adam family", low=0, high=1)
-    beta2: float = knob(0.999, "decay of the mean squared gradient, for the adam family", low=0, high=1)
+    momentum: float | None = knob(None, "share of the last step that is kept, for momentum, nesterov, rmsprop, muon", low=0, high=1)
+    beta1: float | None = knob(None, "decay of the mean gradient, for the adam family, lion, muon", low=0, high=1)
+    beta2: float | None = knob(None, "decay of the mean squared gradient, for the same", low=0, high=1)
     weight_decay: float = knob(0.0, "pull of every weight matrix towards zero", low=0, search="log")
     schedule: str = knob("constant", "how the learning rate runs: see `lamina list schedules`", search="choice")
     warmup: float = knob(0.0, "share of the run over which the learning rate rises from nothing", low=0, high=1)
@@ -50,15 +53,17 @@ class Learner:
         self.config, self.seed, self.device = config, seed, device
         self.precision = "f32"
         self.steps = 1  # of the whole run, for the schedule; the plan sets it
-        self._parts = {name: _Part(model.get_submodule(name), config) for name in parts or ("",)}
+        self._parts = {name: _Part(model.get_submodule(name), config, device) for name in parts or ("",)}
         self._schedule = SCHEDULES[config.schedule]
         self._factor = 1.0  # of plateau
         self._stale = 0
         self._averaged = deepcopy(self.model).requires_grad_(False) if config.ema else None
-        self._updates = 0
+        self._pairs = {name: _pairs(self._averaged, self.model, name) for name in self._parts} if self._averaged is not None else {}
 
     def begin(self, step: int) -> None:
-        """Set the learning rates of this step (1 is the first)."""
+        """Set the learning rates of this step (1 is the first), and the model to training."""
+        if not self.model.training:
+            self.model.train()
         progress = (step - 1) / self.steps
         rate = self.config.learning_rate * self._schedule(progress) * self._factor * warm(progress, self.config.warmup)
         for part in self._parts.values():
@@ -71,12 +76,15 @@ class Learner:
     def step(self, loss: torch.Tensor, part: str = "") -> None:
         """Move the parameters of `part` down the gradient of `loss`; nothing moves if it is not finite."""
         mine = self._parts[part]
-        (loss / self.config.accumulate if self.config.accumulate > 1 else loss).backward(inputs=mine.parameters)
-        mine.count += 1
-        if mine.count % self.config.accumulate:
-            return
-        mine.move(loss)
-        self._average()
+        mine.differentiate(loss)
+        if mine.count % self.config.accumulate == 0:
+            mine.move(loss.detach())
+            self._average(part)
+
+    def check(self) -> None:
+        """Raise if a gradient since the last check was not finite; on a GPU only this waits for the device."""
+        for part in self._parts.values():
+            part.check()
 
     def validated(self, improved: bool) -> None:
         """Hear how a validation went: plateau halves its rate after the third one without a gain."""
@@ -86,16 +94,18 @@ class Learner:
 
     def predictor(self) -> Predictor:
         """The model that answers: the average of the weights where one is kept."""
-        return Predictor(self._averaged or self.model, self.device, self.precision)
+        return Predictor(self.model if self._averaged is None else self._averaged, self.device, self.precision)
 
-    def _average(self) -> None:
+    def _average(self, part: str) -> None:
         if self._averaged is None:
             return
-        self._updates += 1
-        decay = min(self.config.ema, (1 + self._updates) / (10 + self._updates))  # a young average forgets faster
-        theirs = dict(self.model.state_dict(keep_vars=True))
-        floats = [(mean, theirs[k].detach()) for k, mean in self._averaged.state_dict().items() if mean.is_floating_point()]
-        get_ema_multi_avg_fn(decay)([a for a, _ in floats], [b for _, b in floats], None)
+        moves = self._parts[part].count // self.config.accumulate
+        decay = min(self.config.ema, (1 + moves) / (10 + moves))  # a young average forgets faster
+        means, theirs, counters = self._pairs[part]
+        follow: Any = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        follow(means, theirs, None)
+        for kept, its in counters:
+            kept.copy_(its)
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The weights that answer."""
@@ -104,50 +114,72 @@ class Learner:
     def state(self) -> dict[str, Any]:
         """All that a resumed run needs beside `weights()`."""
         return {
-            "model": self.model.state_dict() if self._averaged else None,
+            "model": None if self._averaged is None else self.model.state_dict(),
             "parts": {name or "all": part.state() for name, part in self._parts.items()},
-            "factor": self._factor, "stale": self._stale, "updates": self._updates,
+            "factor": self._factor, "stale": self._stale,
         }  # fmt: skip
 
     def load_state(self, weights: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
         """Continue from `weights()` and `state()`."""
-        if self._averaged:
+        if self._averaged is not None:
             self._averaged.load_state_dict(weights)
-        self.model.load_state_dict(state["model"] if self._averaged else weights)
+        self.model.load_state_dict(weights if self._averaged is None else state["model"])
         for name, part in self._parts.items():
             part.load_state(state["parts"][name or "all"])
-        self._factor, self._stale, self._updates = state["factor"], state["stale"], state["updates"]
+        self._factor, self._stale = state["factor"], state["stale"]
 
 
 class _Part:
     """The parameters that one optimizer moves."""
 
-    def __init__(self, module: nn.Module, config: Config) -> None:
-        self.parameters = [p for p in module.parameters() if p.requires_grad]
+    def __init__(self, module: nn.Module, config: Config, device: torch.device) -> None:
+        self.parameters = list(module.parameters())
+        if not any(p.requires_grad for p in self.parameters):
+            raise UsageError("a model with something to learn", f"`{type(module).__name__}`, whose parameters are all frozen",
+                             "Give it a layer with weights, or call `requires_grad_(True)` on it.")
         self.config = config
-        self.optimizer = _optimizer(self.parameters, config)
+        self.optimizer = _optimizer(module, config, device)
+        self.on_device = device.type != "cpu" and bool(self.optimizer.defaults.get("fused"))
+        self.broken = torch.zeros((), device=device)  # how often the fused kernel kept the weights still
         self.count = 0
 
     def set_rate(self, rate: float) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
+    def differentiate(self, loss: torch.Tensor) -> None:
+        """Add the gradient of `loss`, as a share of `accumulate` micro-batches."""
+        if not self.on_device and not torch.isfinite(loss):
+            raise _not_finite(f"a loss of {loss.item()}")
+        share = loss / self.config.accumulate if self.config.accumulate > 1 else loss
+        torch.autograd.backward(share, inputs=[p for p in self.parameters if p.requires_grad])
+        self.count += 1
+
     def move(self, loss: torch.Tensor) -> None:
         moving = [p for p in self.parameters if p.grad is not None]
         if self.config.l1 or self.config.l2:
-            _penalize(moving, self.config.l1, self.config.l2)
+            penalize(moving, self.config.l1, self.config.l2)
         norm = nn.utils.get_total_norm([p.grad for p in moving if p.grad is not None])
-        if moving[0].device.type == "cpu":
-            _check_finite(loss, norm)
-        else:  # the fused kernel keeps the weights still; the next event raises, so no step waits for the device
-            self.optimizer.found_inf = (~norm.isfinite()).float()  # type: ignore[attr-defined]
+        self._keep_still_if_broken(moving, norm, loss)
         if self.config.clip:
             nn.utils.clip_grads_with_norm_(moving, self.config.clip, norm)
         self.optimizer.step()
-        for p in moving:
-            p.grad = None
+        _forget(moving)
         if self.config.max_norm:
-            _shorten(moving, self.config.max_norm)
+            shorten(moving, self.config.max_norm)
+
+    def _keep_still_if_broken(self, moving: list[nn.Parameter], norm: torch.Tensor, loss: torch.Tensor) -> None:
+        if self.on_device:  # the fused kernel keeps the weights still and `check` raises later, so no step waits for the device
+            found_inf = (~(norm + loss).isfinite()).float()
+            self.optimizer.found_inf = found_inf  # type: ignore[attr-defined]
+            self.broken += found_inf
+        elif not torch.isfinite(norm):
+            _forget(moving)
+            raise _not_finite(f"a gradient of length {norm.item()}")
+
+    def check(self) -> None:
+        if self.on_device and self.broken.item():
+            raise _not_finite(f"`{int(self.broken.item())}` that were not")
 
     def state(self) -> dict[str, Any]:
         kept = self.optimizer.state_dict()["state"]
@@ -161,52 +193,61 @@ class _Part:
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": {int(k): v for k, v in state["optimizer"].items()}, "param_groups": groups})
         for i, p in enumerate(self.parameters):
-            p.grad = state["gradients"].get(str(i))
+            kept = state["gradients"].get(str(i))
+            p.grad = None if kept is None else kept.to(p.device)
         self.count = state["count"]
 
 
-def _optimizer(parameters: list[nn.Parameter], config: Config) -> torch.optim.Optimizer:
-    """The optimizer by name, with those knobs that it takes; vectors (biases, norms) are never decayed."""
+def _optimizer(module: nn.Module, config: Config, device: torch.device) -> torch.optim.Optimizer:
+    """The optimizer by name, with those knobs that its constructor takes; a knob left open keeps the constructor's own."""
     make = OPTIMIZERS[config.optimizer]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    groups = [g for g in groups if g["params"]] if config.weight_decay else [{"params": parameters}]
-    offered = {"momentum": config.momentum, "betas": (config.beta1, config.beta2)}
     taken = inspect.signature(make).parameters
-    settings: dict[str, Any] = {k: v for k, v in offered.items() if k in taken and not (make is torch.optim.SGD)}
-    if _fuses(make):
-        settings["fused"] = True
+    offered: dict[str, Any] = {"momentum": config.momentum, "fused": True if device.type in FUSED else None}
+    if "betas" in taken:
+        own = taken["betas"].default
+        offered["betas"] = tuple(b if a is None else a for a, b in zip((config.beta1, config.beta2), own, strict=True))
+    settings = {k: v for k, v in offered.items() if k in taken and v is not None}
+    groups = _groups(module, config.weight_decay, "hidden" in taken)
     optimizer: torch.optim.Optimizer = make(groups, lr=config.learning_rate, **settings)
     return optimizer
 
 
-def _fuses(make: Any) -> bool:
-    """Whether torch has a kernel that moves all parameters in one call: SGD and the adam family."""
-    names = inspect.signature(make).parameters
-    return "fused" in names or getattr(make, "__module__", "") == "lamina.optim.momentum"
+def _groups(module: nn.Module, decay: float, tells_hidden: bool) -> list[dict[str, Any]]:
+    """The parameters by treatment: vectors (biases, norms) are never decayed; muon moves embeddings and the head otherwise.
+
+    The head is the last matrix of the module. As few groups as possible, as each costs a call in every step.
+    """
+    weights = [p for p in module.parameters() if p.ndim > 1]
+    vectors = {"params": [p for p in module.parameters() if p.ndim <= 1], "weight_decay": 0.0}
+    if tells_hidden:
+        tables = [p for m in module.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag) for p in m.parameters()]
+        edges = {*tables, *weights[-1:]}
+        hidden = {"params": [p for p in weights if p not in edges], "weight_decay": decay, "hidden": True}
+        groups = [hidden, {"params": [p for p in weights if p in edges], "weight_decay": decay, "hidden": False}, vectors]
+    elif decay:
+        groups = [{"params": weights, "weight_decay": decay}, vectors]
+    else:
+        groups = [{"params": list(module.parameters()), "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
 
 
-def _check_finite(loss: torch.Tensor, norm: torch.Tensor) -> None:
-    if torch.isfinite(norm):
-        return
-    what = f"a loss of {loss.item()}" if not torch.isfinite(loss) else f"a gradient of length {norm.item()}"
-    raise TrainingError("a finite loss and gradient", what,
-                        "The weights did not move and the last saved state is kept. Lower `learning_rate`, or set `clip=1`.")
+Pairs = tuple[list[torch.Tensor], list[torch.Tensor], list[tuple[torch.Tensor, torch.Tensor]]]
 
 
-@torch.no_grad()
-def _penalize(parameters: list[nn.Parameter], l1: float, l2: float) -> None:
-    """Add the gradient of l1 * sum|w| + l2/2 * sum w^2, for weights and not for vectors."""
+def _pairs(averaged: nn.Module, model: nn.Module, part: str) -> Pairs:
+    """Means and the numbers that they follow, and counters that are only copied, of one part of the model."""
+    means = averaged.get_submodule(part).state_dict(keep_vars=True)
+    theirs = model.get_submodule(part).state_dict(keep_vars=True)
+    floats = [name for name, mean in means.items() if mean.is_floating_point()]
+    counters = [(mean, theirs[name]) for name, mean in means.items() if not mean.is_floating_point()]
+    return [means[name] for name in floats], [theirs[name] for name in floats], counters
+
+
+def _forget(parameters: list[nn.Parameter]) -> None:
     for p in parameters:
-        if p.ndim > 1 and p.grad is not None:
-            p.grad.add_(p.sign(), alpha=l1).add_(p, alpha=l2)
+        p.grad = None
 
 
-@torch.no_grad()
-def _shorten(parameters: list[nn.Parameter], longest: float) -> None:
-    """Project the weights into each unit onto the ball of radius `longest` (Srebro & Shraibman 2005)."""
-    for p in parameters:
-        if p.ndim > 1:
-            p.copy_(torch.renorm(p, 2, 0, longest))
+def _not_finite(what: str) -> TrainingError:
+    return TrainingError("a finite loss and gradient", what,
+                         "The weights did not move and the last saved state is kept. Lower `learning_rate`, or set `clip=1`.")

@@ -7,11 +7,17 @@ is lowered by the learner when the monitored figure stops improving.
 import math
 
 Progress = float
+FIRST = 1e-3  # share of the learning rate at which a warm-up begins
 
 
 def constant(progress: Progress) -> float:
     """The learning rate as given."""
     return 1.0
+
+
+def linear(progress: Progress) -> float:
+    """Straight down to zero."""
+    return 1 - progress
 
 
 def step(progress: Progress) -> float:
@@ -32,5 +38,5 @@ def one_cycle(progress: Progress, rise: float = 0.25) -> float:
 
 
 def warm(progress: Progress, share: float) -> float:
-    """Linear warm-up over the first `share` of the run, as a factor (Goyal et al. 2017)."""
-    return min(1.0, (progress + 1e-3) / share) if share > 0 else 1.0
+    """Linear warm-up from a thousandth over the first `share` of the run, as a factor (Goyal et al. 2017)."""
+    return FIRST + (1 - FIRST) * progress / share if progress < share else 1.0

@@ -5,4 +5,6 @@ from lamina.core.registry import Registry
 TASKS = Registry("task", {
     "classify": "lamina.tasks.classify:Classify",
     "regress": "lamina.tasks.regress:Regress",
+    "play": "lamina.tasks.play:Play",
+    "generate": "lamina.tasks.generate:Generate",
 })  # fmt: skip

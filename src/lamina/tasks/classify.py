@@ -5,10 +5,11 @@ from typing import Any, ClassVar, Literal
 
 import torch
 
+from lamina.baselines.tables import trivial_and_linear
 from lamina.core.data import Data, Split, batches
-from lamina.core.predictions import Label, LabelSet, Prediction
+from lamina.core.predictions import Drawable, Label, LabelSet, Prediction
 from lamina.core.spec import Classes, Image, Labels, Spec
-from lamina.core.task import Choice, Evaluation, Predicting, Quality
+from lamina.core.task import Choice, Evaluation, Predicting, Quality, Takes
 from lamina.data.inputs import read_all
 from lamina.metrics.classification import Classification
 from lamina.metrics.labels import LabelSets
@@ -24,6 +25,9 @@ class Classify:
 
     def suits(self, spec: Spec) -> bool:
         return isinstance(spec.target, Classes | Labels)
+
+    def takes(self, spec: Spec) -> Takes:
+        return "pictures" if isinstance(spec.input, Image) else "rows"
 
     def choose(self, data: Data, quality: Quality) -> Choice:
         return pictures(data, quality) if isinstance(data.spec.input, Image) else table(data, quality)
@@ -41,8 +45,14 @@ class Classify:
         details = {"confusion": gathered.confusion.tolist(), "per_class": gathered.per_class()}
         return Evaluation(gathered.value(), {"accuracy": gathered.interval()}, details)
 
-    def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Prediction | None:
+    def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Drawable | None:
         return None
+
+    def baselines(self, data: Data) -> dict[str, dict[str, float]]:
+        return trivial_and_linear(data, lambda rival, split: self.evaluate(rival, split, 0))
+
+    def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:
+        return {}
 
     def predict(self, predictor: Predicting, spec: Spec, inputs: Iterable[Any]) -> list[Prediction]:
         logits = predictor(read_all(spec.input, inputs)).cpu()

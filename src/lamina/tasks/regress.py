@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
+from lamina.baselines.tables import trivial_and_linear
 from lamina.core.data import Data, Split, batches
-from lamina.core.predictions import Number, Prediction
+from lamina.core.predictions import Drawable, Number, Prediction
 from lamina.core.spec import Image, Numbers, Spec
-from lamina.core.task import Choice, Evaluation, Predicting, Quality
+from lamina.core.task import Choice, Evaluation, Predicting, Quality, Takes
 from lamina.data.inputs import read_all
 from lamina.metrics.regression import Regression
 from lamina.tasks.recipes import pictures, table
@@ -22,6 +23,9 @@ class Regress:
     def suits(self, spec: Spec) -> bool:
         return isinstance(spec.target, Numbers)
 
+    def takes(self, spec: Spec) -> Takes:
+        return "pictures" if isinstance(spec.input, Image) else "rows"
+
     def choose(self, data: Data, quality: Quality) -> Choice:
         return pictures(data, quality) if isinstance(data.spec.input, Image) else table(data, quality)
 
@@ -31,8 +35,14 @@ class Regress:
             gathered.update(predictor(batch["x"]), batch["y"])
         return Evaluation(gathered.value(), {"mae": gathered.interval()})
 
-    def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Prediction | None:
+    def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Drawable | None:
         return None
+
+    def baselines(self, data: Data) -> dict[str, dict[str, float]]:
+        return trivial_and_linear(data, lambda rival, split: self.evaluate(rival, split, 0))
+
+    def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:
+        return {}
 
     def predict(self, predictor: Predicting, spec: Spec, inputs: Iterable[Any]) -> list[Prediction]:
         output = predictor(read_all(spec.input, inputs)).cpu().tolist()

@@ -1,9 +1,10 @@
 """Plain consumers of events. Each is a fold over the events, so a resumed run rebuilds it from events.jsonl."""
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Protocol
 
 from lamina.core.events import Event
+from lamina.core.task import Task, is_better
 
 
 class Consumer(Protocol):
@@ -13,19 +14,18 @@ class Consumer(Protocol):
 
 
 class Patience:
-    """Stops after `rounds` validations without a gain in `figure`."""
+    """Stops after `rounds` validations without a gain for the task; 0 never stops."""
 
-    def __init__(self, figure: str, direction: Literal["max", "min"], rounds: int) -> None:
-        self.figure, self.sign, self.rounds = figure, 1 if direction == "max" else -1, rounds
-        self.best: float | None = None
+    def __init__(self, task: Task, rounds: int) -> None:
+        self.task, self.rounds = task, rounds
+        self.best: Mapping[str, float] | None = None
         self.stale = 0
 
     def feed(self, event: Event) -> str:
         if event.kind != "valid":
             return ""
-        value = self.sign * float(event.values[self.figure])
-        better = self.best is None or value > self.best
-        self.best, self.stale = (value, 0) if better else (self.best, self.stale + 1)
+        better = is_better(self.task, event.values, self.best)
+        self.best, self.stale = (event.values, 0) if better else (self.best, self.stale + 1)
         return "patience" if self.rounds and self.stale >= self.rounds else ""
 
 

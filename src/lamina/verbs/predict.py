@@ -1,5 +1,6 @@
 """predict: the answers of a run to a user's own inputs."""
 
+import re
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -8,18 +9,30 @@ from pathlib import Path
 from typing import Any
 
 from lamina.core.errors import DataError
-from lamina.core.predictions import Prediction
-from lamina.core.spec import Image
+from lamina.core.predictions import Drawable, Prediction
 from lamina.data.pictures import ENDINGS
 from lamina.verbs.trained import open_run
 
 
-def predict(folder: Path, words: Sequence[str], device: str = "auto") -> list[tuple[str, Prediction]]:
-    """Each input's name and its answer. words: files, folders, globs, rows of numbers, or `-` for standard input."""
+def predict(folder: Path, words: Sequence[str], device: str = "auto", out: Path | None = None) -> list[tuple[str, Prediction]]:
+    """Each input's name and its answer. words: files, folders, globs, rows of numbers, or `-` for standard input.
+
+    Answers that are pictures are written to `out` (RUN/predictions) and named by their file.
+    """
     trained = open_run(folder, device=device)
-    inputs = list(_inputs(words, isinstance(trained.spec.input, Image)))
+    takes = trained.task.takes(trained.spec)
+    inputs = [(word, word) for word in words] if takes == "words" else list(_inputs(words, takes == "pictures"))
     answers = trained.task.predict(trained.predictor, trained.spec, [one for _, one in inputs])
-    return list(zip([name for name, _ in inputs], answers, strict=True))
+    place = out or folder / "predictions"
+    named = zip([name for name, _ in inputs], answers, strict=True)
+    return [(_save(answer, place, name) if isinstance(answer, Drawable) else name, answer) for name, answer in named]
+
+
+def _save(picture: Drawable, folder: Path, name: str) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / (re.sub(r"[^\w-]+", "-", name) + picture.ending)
+    picture.save(path)
+    return str(path)
 
 
 def _inputs(words: Sequence[str], pictures: bool) -> Iterable[tuple[str, Any]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from lamina.core.data import Data
@@ -16,7 +17,8 @@ class Request:
     """What is to be trained. Empty fields are worked out from the data.
 
     data: a name or a `Data`; words: knobs by name; seconds: the time allowed (`--for`); until: figures of the
-    validation split at which to stop; out: the run folder, or None to train in memory; net: a module of the user's.
+    validation split at which to stop; out: the run folder, or None to train in memory; net: a module of the user's;
+    start: the weights to begin from, scales included, in place of fresh ones.
     """
 
     data: str | Data
@@ -32,6 +34,7 @@ class Request:
     out: Path | None = None
     warm_start: Path | None = None
     net: nn.Module | None = None
+    start: Mapping[str, torch.Tensor] | None = None
 
 
 DURATIONS = {"s": 1, "m": 60, "h": 3600}

@@ -1,8 +1,7 @@
 """From a request to a job: data, task, model, method, learner, each with its Config."""
 
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,11 +16,14 @@ from lamina.core.method import Method
 from lamina.core.spec import Spec
 from lamina.core.task import Choice, Task
 from lamina.data import DATASETS
+from lamina.envs import episodes as envs
 from lamina.methods import METHODS
 from lamina.models import MODELS
+from lamina.nn.scaled import Scaled
 from lamina.optim import learner as optim
 from lamina.plan import Config as LoopConfig
 from lamina.tasks import TASKS
+from lamina.verbs import own_module
 from lamina.verbs.request import Request
 
 
@@ -43,17 +45,21 @@ def prepare(request: Request) -> Setup:
     data = request.data if isinstance(request.data, Data) else load_data(request.data, data_config, request.seed)
     task = pick_task(request.task, data.spec)
     chosen = task.choose(data, request.quality)
-    choice = Choice(request.model or chosen.model, request.method or chosen.method, chosen.words)
+    choice = replace(chosen, model=request.model or chosen.model, method=request.method or chosen.method)
     if request.net is not None:
-        choice = Choice(_name_of(request.net), choice.method, choice.words)
+        choice = replace(choice, model=_name_of(request.net))
     method_class = METHODS[choice.method]
     configs = {"data": data_config} | _configs(choice, method_class, rest, request.net)
     method = method_class(data.spec, configs["method"], data.train)
     rng.reseed(request.seed, 0, "weights")
     net = request.net or MODELS[choice.model](data.spec, configs["model"])
     model = method_class.wrap(net, data.spec)
+    if request.net is not None and isinstance(model, Scaled):
+        own_module.check(model, data.spec, data.train.batch(torch.arange(2))["x"])
     _fill_lazy(model, data)
     method.prepare(model)
+    if request.start is not None:
+        model.load_state_dict(request.start)
     device = machine.pick(request.device)
     settings = configs["optim"]
     assert isinstance(settings, optim.Config)
@@ -62,8 +68,13 @@ def prepare(request: Request) -> Setup:
 
 def load_data(name: str, config: knobs.Config | Mapping[str, Any], seed: int) -> Data:
     """A built-in data set by name."""
+    if envs.looks_like_id(name):
+        return envs.load(name, seed)
     make = _maker(name)
-    data: Data = make(_config_of(make).model_validate(config if isinstance(config, Mapping) else config.model_dump()), seed)
+    config_class = knobs.config_of(make)
+    if isinstance(config, Mapping):
+        config = knobs.build("data", config_class, knobs.assign(config, {"data": config_class}, "the data")["data"])
+    data: Data = make(config, seed)
     return data
 
 
@@ -74,7 +85,7 @@ def rebuild(described: Mapping[str, Any], spec: Spec, net: nn.Module | None) -> 
             raise UsageError("a run of a built-in model", f"a run of your own module `{described['model']}`",
                              "Load it from Python: lm.load_run(RUN, module=your_module).")
         make = MODELS[described["model"]]
-        net = make(spec, make.Config.model_validate(described["configs"]["model"]))
+        net = make(spec, knobs.config_of(make).model_validate(described["configs"]["model"]))
     model: nn.Module = METHODS[described["method"]].wrap(net, spec)
     return model
 
@@ -92,8 +103,8 @@ def pick_task(name: str, spec: Spec) -> Task:
 
 def sections(choice: Choice, method_class: Any, net: nn.Module | None = None) -> dict[str, type[knobs.Config]]:
     """The Configs that words are checked against."""
-    model = knobs.Config if net is not None else MODELS[choice.model].Config
-    return {"model": model, "method": method_class.Config, "optim": optim.Config, "loop": LoopConfig}
+    model = knobs.Config if net is not None else knobs.config_of(MODELS[choice.model])
+    return {"model": model, "method": knobs.config_of(method_class), "optim": optim.Config, "loop": LoopConfig}
 
 
 def _configs(choice: Choice, method_class: Any, words: Mapping[str, Any], net: nn.Module | None) -> dict[str, knobs.Config]:
@@ -114,18 +125,12 @@ def _maker(name: str) -> Any:
 
 def _data_config(request: Request) -> tuple[knobs.Config, dict[str, Any]]:
     """The data's own Config from the words that belong to it, and the words that are left."""
-    if isinstance(request.data, Data):
+    if isinstance(request.data, Data) or envs.looks_like_id(request.data):
         return knobs.Config(), dict(request.words)
-    config = _config_of(_maker(request.data))
+    config = knobs.config_of(_maker(request.data))
     mine = {w: v for w, v in request.words.items() if w.removeprefix("data.") in config.model_fields}
     rest = {w: v for w, v in request.words.items() if w not in mine}
     return knobs.build("data", config, {w.removeprefix("data."): v for w, v in mine.items()}), rest
-
-
-def _config_of(make: Any) -> type[knobs.Config]:
-    """A maker of data takes the `Config` of its file."""
-    config: type[knobs.Config] = sys.modules[make.__module__].Config
-    return config
 
 
 def _name_of(net: nn.Module) -> str:

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from lamina.loop import Fit, Job
 from lamina.oversight.pictures import draw_run
 from lamina.plan import Config as LoopConfig
 from lamina.plan import Plan, make
+from lamina.verbs import own_module
 from lamina.verbs.consumers import Budget, Patience, Until
 from lamina.verbs.request import Request
-from lamina.verbs.setup import Setup, prepare
+from lamina.verbs.setup import Setup, load_data, prepare
 
 LOWER_IS_BETTER = frozenset({"loss", "rmse", "mae", "fid"})
 
@@ -58,6 +59,8 @@ def train(request: Request, watcher: Watcher = Watcher()) -> Outcome:
     """Train as asked, in `request.out` or in memory."""
     clock = _Clock()
     setup = prepare(request)
+    if not request.until and request.seconds is None:
+        request = replace(request, until=setup.choice.until)
     run = Run.create(request.out) if request.out is not None else None
     if run is not None:
         _describe(run, request, setup)
@@ -115,7 +118,7 @@ def _follow(fit: Fit, setup: Setup, past: list[Event], limits: tuple[float | Non
     config = setup.configs["loop"]
     assert isinstance(config, LoopConfig)
     task = setup.task
-    consumers = [Patience(task.monitor, task.direction, config.patience), Until(until, LOWER_IS_BETTER), Budget(seconds)]
+    consumers = [Patience(task, config.patience), Until(until, LOWER_IS_BETTER), Budget(seconds)]
     reason = next((r for r in (_feed(consumers, event) for event in past) if r), "")
     with fit as events:
         if reason:
@@ -141,7 +144,7 @@ def _finish(fit: Fit, setup: Setup, reason: str, clock: _Clock) -> Outcome:
     predictor.model.load_state_dict(weights)
     valid = setup.task.evaluate(predictor, setup.data.valid, setup.learner.seed)
     test = setup.task.evaluate(predictor, setup.data.test, setup.learner.seed + 1)
-    baselines = setup.task.baselines(setup.data) if hasattr(setup.task, "baselines") else {}
+    baselines = setup.task.baselines(setup.data) if job.run else {}
     outcome = Outcome(setup, job.plan, job.run, reason, predictor, valid, test, baselines, *clock.read())
     if job.run is not None:
         _keep(job.run, outcome)
@@ -156,20 +159,30 @@ def _keep(run: Run, outcome: Outcome) -> None:
         "test_details": outcome.test.details, "baselines": outcome.baselines,
         "seconds": outcome.seconds, "cpu_seconds": outcome.cpu_seconds,
     })  # fmt: skip
-    draw_run(run, outcome.setup.task.monitor, outcome.test)
+    draw_run(run, outcome.setup.task.monitor, outcome.test, outcome.setup.data.spec)
+    for name, picture in outcome.setup.task.pictures(outcome.predictor, outcome.setup.data, outcome.plan.seed).items():
+        picture.save(run.folder / name)
     run.unlock()
 
 
 def _describe(run: Run, request: Request, setup: Setup) -> None:
     run.write("spec", setup.data.spec.model_dump())
-    run.write("config", {
-        "format": FORMAT, "lamina": __version__, "data": setup.data.name, "built_in_data": isinstance(request.data, str),
+    run.write("config", described(request, setup))
+
+
+def described(request: Request, setup: Setup) -> dict[str, Any]:
+    """What `config.json` says of a run; `data_seed` and `configs.data` load the same data again, where that can be done."""
+    origin = setup.data.origin or {"name": setup.data.name, "knobs": setup.configs["data"].model_dump(), "seed": request.seed}
+    return {
+        "format": FORMAT, "lamina": __version__, "data": origin["name"],
+        "built_in_data": isinstance(request.data, str) or setup.data.origin is not None, "data_seed": origin["seed"],
         "task": setup.task.name, "model": setup.choice.model, "method": setup.choice.method,
-        "configs": {name: config.model_dump() for name, config in setup.configs.items()},
+        "configs": {name: config.model_dump() for name, config in setup.configs.items()} | {"data": dict(origin["knobs"])},
         "seed": request.seed, "device": request.device, "quality": request.quality,
-        "seconds": request.seconds, "until": dict(request.until), "own_module": request.net is not None,
+        "seconds": request.seconds, "until": dict(request.until),
+        "own_module": None if request.net is None else own_module.describe(request.net),
         "warm_start": str(request.warm_start or ""),
-    })  # fmt: skip
+    }  # fmt: skip
 
 
 def _request_of(described: dict[str, Any], folder: Path) -> Request:
@@ -177,9 +190,14 @@ def _request_of(described: dict[str, Any], folder: Path) -> Request:
     if described["own_module"] or not described["built_in_data"]:
         raise UsageError("a run of a built-in model on built-in data", f"`{described['model']}` on `{described['data']}`",
                          "Resume it from Python, where your module and data are.")
-    words = {f"{section}.{k}": v for section, values in described["configs"].items() for k, v in values.items()}
+    if described.get("weights_only"):
+        raise UsageError("a run with all of its training's state", f"`{folder}`, where Model.save kept the weights alone",
+                         "Train them on from Python: lm.load_run(RUN).fit(data).")
+    configs = {name: values for name, values in described["configs"].items() if name != "data"}
+    words = {f"{section}.{k}": v for section, values in configs.items() for k, v in values.items()}
+    data = load_data(described["data"], described["configs"]["data"], described["data_seed"])
     return Request(
-        data=described["data"], task=described["task"], model=described["model"], method=described["method"], words=words,
+        data=data, task=described["task"], model=described["model"], method=described["method"], words=words,
         seed=described["seed"], device=described["device"], quality=described["quality"],
         seconds=described["seconds"], until=described["until"], out=folder,
     )  # fmt: skip

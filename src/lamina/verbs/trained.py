@@ -8,6 +8,7 @@ from torch import nn
 
 from lamina.core import device as machine
 from lamina.core.data import Data
+from lamina.core.errors import UsageError
 from lamina.core.predictor import Predictor
 from lamina.core.run import Run
 from lamina.core.spec import Spec
@@ -27,8 +28,11 @@ class Trained:
     predictor: Predictor
 
     def data(self) -> Data:
-        """The built-in data it was trained on, split as then."""
-        return load_data(self.described["data"], self.described["configs"]["data"], self.described["seed"])
+        """The built-in data it was trained on, split as then; UsageError for data that were given from Python."""
+        if not self.described["built_in_data"]:
+            raise UsageError("a run of data that Lamina can load again", f"`{self.described['data']}`, given from Python",
+                             "Evaluate it there: lm.load_run(RUN).evaluate(X, y).")
+        return load_data(self.described["data"], self.described["configs"]["data"], self.described["data_seed"])
 
 
 def open_run(folder: Path, module: nn.Module | None = None, device: str = "auto") -> Trained:

@@ -1,0 +1,60 @@
+"""What knowing nothing and what a linear model would score: scikit-learn's, on the same rows as the network."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from lamina.core.batch import Batch
+from lamina.core.data import Data, Split
+from lamina.core.task import Evaluation
+
+MOST_CELLS = 3_000_000  # of inputs to a linear model, so that it never takes longer than the network
+Judge = Callable[[Any, Split], Evaluation]
+
+
+def trivial_and_linear(data: Data, judge: Judge) -> dict[str, dict[str, float]]:
+    """Figures on the test split: `most frequent` or `mean`, and `linear` where the data are not too many."""
+    rows = data.train.batch(torch.arange(len(data.train)))
+    classes = data.spec.target.kind == "classes"
+    rivals = {"most frequent" if classes else "mean": _constant(rows, classes, data.spec.target.size)}
+    if rows["x"].numel() <= MOST_CELLS and data.spec.target.kind != "labels":
+        rivals["linear"] = _linear(rows, classes)
+    return {name: judge(rival, data.test).metrics for name, rival in rivals.items()}
+
+
+class Rival:
+    """A model of scikit-learn's that answers as a `Predictor` does: (B, ...) -> logits or numbers."""
+
+    def __init__(self, answer: Callable[[np.ndarray], np.ndarray]) -> None:
+        self._answer = answer
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """The rival's output for a batch."""
+        return torch.from_numpy(self._answer(x.flatten(1).double().numpy()).astype(np.float32))
+
+
+def _constant(rows: Batch, classes: bool, size: int) -> Rival:
+    y = rows["y"]
+    mean = torch.bincount(y, minlength=size) / len(y) if classes else y.mean(0)
+    row = mean.clamp_min(1e-12).log() if classes else mean
+    return Rival(lambda x: np.tile(row.numpy(), (len(x), 1)))
+
+
+def _linear(rows: Batch, classes: bool) -> Rival:
+    from sklearn.linear_model import LinearRegression, LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000) if classes else LinearRegression())
+    y = rows["y"].numpy()
+    model.fit(rows["x"].flatten(1).double().numpy(), y)
+    if not classes:
+        return Rival(lambda x: model.predict(x).reshape(len(x), -1))
+    return Rival(lambda x: _log_probabilities(model, x))
+
+
+def _log_probabilities(model: Any, x: np.ndarray) -> np.ndarray:
+    logs: np.ndarray = np.log(np.clip(model.predict_proba(x), 1e-12, 1))
+    return logs

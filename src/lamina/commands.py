@@ -1,0 +1,134 @@
+"""The commands: words in, a verb, its events and figures out. No logic, and no PyTorch until a verb needs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lamina import __version__
+from lamina.cli import VERBS
+
+if TYPE_CHECKING:  # pathlib and json cost a third of `lamina --help`
+    from collections.abc import Callable
+    from pathlib import Path
+
+Words = tuple[str, ...]
+
+
+class _PathWord(click.ParamType[Any]):
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Path:
+        from pathlib import Path
+
+        return Path(value)
+
+
+PATH = _PathWord()
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+class _Group(click.Group):
+    """Shows Lamina's errors as three parts, with their exit code, and never a traceback."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except click.exceptions.Exit:
+            raise
+        except Exception as error:
+            code = getattr(error, "exit_code", None)
+            if code is None or isinstance(error, click.ClickException):
+                raise
+            click.echo(f"lamina: {error}", err=True)
+            context.exit(code)
+
+
+@click.group(cls=_Group, context_settings=SETTINGS)
+@click.version_option(__version__, message="%(version)s")
+def main() -> None:
+    """Practical deep learning for one person with data and a question."""  # the overview itself is cli.py's
+
+
+def _shared(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that every verb has."""
+    command = click.option("--json", "as_json", is_flag=True, help="The result as one JSON object on the last line.")(command)
+    return click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps.")(command)
+
+
+@main.command("train", help=VERBS["train"], context_settings=SETTINGS)
+@click.argument("data", required=False)
+@click.argument("words", nargs=-1, metavar="[KNOB=VALUE]...")
+@click.option("--task", default="", help="The question; worked out from the data if left out.")
+@click.option("--model", default="", help="The architecture: see `lamina list models`.")
+@click.option("--method", default="", help="What makes it learn: see `lamina list methods`.")
+@click.option("--for", "duration", default="", metavar="10m", help="Time allowed: 90s, 10m, 2h.")
+@click.option("--until", multiple=True, metavar="FIGURE=VALUE", help="Stop when the validation split reaches this.")
+@click.option("--seed", default=0, show_default=True, help="Every draw follows from it.")
+@click.option("--out", type=PATH, help="The run folder; runs/DATA-N if left out.")
+@click.option("--resume", type=PATH, metavar="RUN", help="Continue a run where it stopped.")
+@click.option("--from", "warm_start", type=PATH, metavar="RUN", help="Start from the weights of a run.")
+@click.option("--dry", is_flag=True, help="Show the plan and stop.")
+@click.option("--knobs", is_flag=True, help="List the knobs with their defaults and stop.")
+@_shared
+def train(data: str | None, words: Words, resume: Path | None, dry: bool, knobs: bool, as_json: bool, **options: Any) -> None:
+    from lamina import terminal
+    from lamina.verbs.ask import request_of
+    from lamina.verbs.train import plan
+    from lamina.verbs.train import resume as continue_run
+    from lamina.verbs.train import train as fit
+
+    screen = terminal.Screen(as_json)
+    if resume is not None:
+        screen.finish(continue_run(resume, screen.watcher()))
+        return
+    if data is None:
+        raise click.UsageError("Name the data: lamina train mnist. `lamina list datasets` shows what is built in.")
+    request = request_of(data, words, options)
+    if knobs:
+        screen.knobs(request)
+    elif dry:
+        screen.plan(*plan(request))
+    else:
+        screen.finish(fit(request, screen.watcher()))
+
+
+@main.command("evaluate", help=VERBS["evaluate"], context_settings=SETTINGS)
+@click.argument("run", type=PATH)
+@_shared
+def evaluate(run: Path, as_json: bool, device: str) -> None:
+    from lamina import terminal
+    from lamina.verbs.evaluate import evaluate as look
+
+    terminal.Screen(as_json).evaluation(run, *look(run, device))
+
+
+@main.command("predict", help=VERBS["predict"], context_settings=SETTINGS)
+@click.argument("run", type=PATH)
+@click.argument("inputs", nargs=-1, required=True, metavar="FILE|FOLDER|GLOB|ROW|-...")
+@click.option("--out", type=PATH, metavar="FOLDER", help="Where pictures that are predicted go; RUN/predictions if left out.")
+@_shared
+def predict(run: Path, inputs: Words, out: Path | None, as_json: bool, device: str) -> None:
+    from lamina import terminal
+    from lamina.verbs.predict import predict as answer
+
+    terminal.Screen(as_json).predictions(answer(run, inputs, device, out))
+
+
+@main.command("list", help=VERBS["list"], context_settings=SETTINGS)
+@click.argument("what", required=False, default="")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+def list_names(what: str, as_json: bool) -> None:
+    from lamina.verbs.names import names
+
+    found = names(what)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for kind, rows in found.items():
+        click.echo(f"{kind}:")
+        for name, line in rows.items():
+            click.echo(f"  {name:<22}{line}")

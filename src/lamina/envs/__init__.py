@@ -1,0 +1,1 @@
+"""Environments to act in: any Gymnasium id, as data with a spec and three streams of episodes."""
