@@ -131,13 +131,19 @@ class Model:
         """Arrays as splits: a fifth for the test, some for validation."""
         if y is None:
             raise UsageError("targets beside the inputs", "`fit(X)` without y", "Call fit(X, y), or fit(data) with a Data.")
+        x, y = _array(x), np.atleast_1d(_array(y))
+        weights = checked_weight(weight, len(y))
+        if weights is not None and len(x) == len(y):  # a row of weight zero is not there
+            counts = (weights > 0).numpy()
+            x, y, weights = x[counts], y[counts], weights[counts]
         if self._learned is None:
-            spec, rows, sheet = from_arrays("arrays", _array(x), _array(y))
-            rows.weight = checked_weight(weight, len(rows))
+            spec, rows, _ = from_arrays("arrays", x, y, weight=weights)
         else:
-            spec, sheet = self._learned.spec, ""
-            rows = rows_of(spec, x, y, weight)
-        return cut("arrays", spec, rows, seed, sheet)
+            spec, rows = self._learned.spec, rows_of(self._learned.spec, x, y, weights)
+        data = cut("arrays", spec, rows, seed, f"arrays of {len(rows)} rows")
+        if min(len(data.train) - 1, len(data.valid), len(data.test)) < 1:
+            raise DataError("rows enough for training, validation and test", f"`{len(rows)}`", "Give more rows, or use lm.Classifier or lm.Regressor.")
+        return data
 
     def _check_same(self, data: Data) -> None:
         if self._learned is None:
@@ -166,10 +172,17 @@ class Model:
         if not isinstance(split, Split):
             raise UsageError("a split, a Data, or X and y", f"`{type(data).__name__}`", "Call evaluate(data.test) or evaluate(X, y).")
         self._check_fits(split)
-        if split is self._test:
-            known.result["test_looks"] += 1
         found = known.task.evaluate(known.predictor, split, known.config["seed"] + 1)
-        return Score(found.metrics, found.intervals, found.details, len(split), known.result["test_looks"] if split is self._test else 0)
+        looks = known.looked() if split is self._test or self._was_trained_on(data) else 0
+        return Score(found.metrics, found.intervals, found.details, len(split), looks)
+
+    def _was_trained_on(self, data: Any) -> bool:
+        """Whether `data` is the data set of the run, loaded again."""
+        if not isinstance(data, Data) or data.origin is None:
+            return False
+        config = self._known().config
+        made_of = {"name": config["data"], "knobs": config["configs"]["data"], "seed": config["data_seed"]}
+        return config["built_in_data"] and dict(data.origin) == made_of
 
     def _check_fits(self, split: Split) -> None:
         spec = self._known().spec

@@ -115,15 +115,26 @@ def test_certainty_stays_finite(name: str) -> None:
 
 
 @pytest.mark.parametrize("smoothing", [0.1, 0.5])
-def test_smoothing_is_the_loss_of_the_smoothed_target(smoothing: float) -> None:
-    soft = (1 - smoothing) * F.one_hot(TARGETS["classes"], K).double() + smoothing / K
+@pytest.mark.parametrize("name", FITTING_LOSSES["classes"])
+def test_smoothing_is_the_mean_over_labels_of_which_a_share_is_drawn_anew(name: str, smoothing: float) -> None:
+    formula = FORMULAS[name][1]
+    anew = [torch.full((B,), k) for k in range(K)]
+    expected = value_and_slope(lambda o, t: (1 - smoothing) * formula(o, t) + smoothing / K * sum(formula(o, k) for k in anew), "classes")
+    assert agree(value_and_slope(LOSSES[name], "classes", smoothing=smoothing), expected)
+    assert not agree(value_and_slope(LOSSES[name], "classes"), expected)  # negative control
+
+
+def test_smoothing_of_cross_entropy_is_the_papers_target() -> None:
+    soft = 0.9 * F.one_hot(TARGETS["classes"], K).double() + 0.1 / K  # section 7 of Szegedy et al. 2016
     expected = value_and_slope(lambda o, t: -(soft * o.log_softmax(1)).sum(1), "classes")
-    assert agree(value_and_slope(LOSSES["cross_entropy"], "classes", smoothing=smoothing), expected)
-    assert not agree(value_and_slope(LOSSES["cross_entropy"], "classes"), expected)  # negative control
-    drawn = (1 - smoothing) * TARGETS["labels"] + smoothing / 2
-    formula = FORMULAS["binary_cross_entropy"][1]
-    expected = value_and_slope(lambda o, t: formula(o, drawn), "labels")
-    assert agree(value_and_slope(LOSSES["binary_cross_entropy"], "labels", smoothing=smoothing), expected)
+    assert agree(value_and_slope(LOSSES["cross_entropy"], "classes", smoothing=0.1), expected)
+
+
+def test_smoothed_labels_lie_nearer_to_a_half() -> None:
+    drawn = 0.9 * TARGETS["labels"] + 0.1 / 2
+    expected = value_and_slope(lambda o, t: FORMULAS["binary_cross_entropy"][1](o, drawn), "labels")
+    assert agree(value_and_slope(LOSSES["binary_cross_entropy"], "labels", smoothing=0.1), expected)
+    assert not agree(value_and_slope(LOSSES["binary_cross_entropy"], "labels"), expected)  # negative control
 
 
 # -- which target takes which ---------------------------------------------------------------------
@@ -164,15 +175,14 @@ def test_an_unknown_loss_gets_the_nearest_name() -> None:
         method_of("classes", loss="crossentropy")
 
 
-@pytest.mark.parametrize(("kind", "loss", "fits"), [
-    ("classes", "auto", True), ("labels", "auto", True), ("numbers", "auto", False), ("classes", "hinge", False), ("classes", "focal", False),
-])  # fmt: skip
-def test_smoothing_is_refused_where_nothing_can_be_smoothed(kind: str, loss: str, fits: bool) -> None:
-    if fits:
-        method_of(kind, loss=loss, label_smoothing=0.1)
-        return
-    with pytest.raises(UsageError, match="cross_entropy"):
-        method_of(kind, loss=loss, label_smoothing=0.1)
+@pytest.mark.parametrize("kind", SPECS)
+def test_numbers_are_not_smoothed(kind: str) -> None:
+    for loss in FITTING_LOSSES[kind]:
+        if kind != "numbers":
+            method_of(kind, loss=loss, label_smoothing=0.1)
+            continue
+        with pytest.raises(UsageError, match="label_smoothing"):
+            method_of(kind, loss=loss, label_smoothing=0.1)
 
 
 @pytest.mark.parametrize("kind", ["labels", "numbers"])

@@ -1,9 +1,8 @@
 """Learning from examples: the mean loss of a mini-batch, and its gradient (Robbins & Monro 1951; LeCun et al. 1998)."""
 
-import inspect
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -35,13 +34,14 @@ class Config(knobs.Config):
     class_weights: bool = knob(False, "weigh every class by the inverse of its frequency")
     mixup: float = knob(0.0, "strength of mixing pairs of examples (Zhang et al. 2017)", low=0, search="linear")
     shift: int = knob(0, "pixels by which pictures are moved at random", low=0, search="linear")
+    rotate: float = knob(0.0, "degrees by which pictures are turned at random", low=0, high=180, search="linear")
+    stretch: float = knob(0.0, "share by which each side of a picture is stretched at random", low=0, high=0.9, search="linear")
     flip: bool = knob(False, "mirror half of the pictures left to right")
 
 
 class Supervised:
     """Mini-batches of one split, each epoch in a fresh order."""
 
-    Config: TypeAlias = Config
     defaults: ClassVar[Mapping[str, Any]] = {}
     parts: ClassVar[tuple[str, ...]] = ()
 
@@ -76,7 +76,7 @@ class Supervised:
         if self._order[0] != epoch:
             self._order = epoch, self.split.order(learner.seed, epoch)
         batch = self.split.batch(self._order[1][place * self.batch : (place + 1) * self.batch])
-        if isinstance(self.spec.input, Image) and (self.config.shift or self.config.flip):
+        if isinstance(self.spec.input, Image):
             batch["x"] = self._augment(batch["x"], rng.generator(learner.seed, step, "augment"))
         if self.config.mixup:
             self._mix(batch, np.random.default_rng(rng.key(learner.seed, step, "mixup")))
@@ -107,9 +107,12 @@ class Supervised:
         return losses if self._weights is None else losses * self._weights.to(y.device)[y]
 
     def _augment(self, x: torch.Tensor, random: torch.Generator) -> torch.Tensor:
-        if self.config.shift:
-            x = augment.shift(x, self.config.shift, random)
-        return augment.flip(x, random) if self.config.flip else x
+        c = self.config
+        if c.shift:
+            x = augment.shift(x, c.shift, random)
+        if c.rotate or c.stretch:
+            x = augment.warp(x, c.rotate, c.stretch, random)
+        return augment.flip(x, random) if c.flip else x
 
     def _mix(self, batch: Batch, random: np.random.Generator) -> None:
         """x <- lam x_i + (1 - lam) x_j with lam from Beta(a, a): eq. (1) of the paper, one lam a sample."""
@@ -139,14 +142,9 @@ def fitting_loss(spec: Spec, config: Config) -> Loss:
     loss: Loss = LOSSES[name]
     if name not in fitting:
         raise UsageError(f"a loss for {kind}", f"`{name}`", f"Losses that fit: {quoted(fitting)}.")
-    if config.label_smoothing and not _smooths(loss):
-        able = quoted(other for other in LOSSES if _smooths(LOSSES[other]))
-        raise UsageError(f"a loss that can smooth its labels: {able}", f"`{name}`", "Leave `label_smoothing` out, or change `loss`.")
+    if config.label_smoothing and kind == "numbers":
+        raise UsageError("classes or labels to smooth with `label_smoothing`", f"{kind}", "Leave `label_smoothing` out.")
     return loss
-
-
-def _smooths(loss: Loss) -> bool:
-    return "smoothing" in inspect.signature(loss).parameters
 
 
 def class_weights(spec: Spec, split: Split) -> torch.Tensor:

@@ -5,9 +5,9 @@
     r, d    correction from the batch's to the running statistics, (C,), not differentiated
     alpha   rate at which the running statistics follow
 
-Departures: the paper opens the bounds r_max and d_max slowly, over 40,000 steps, while the running statistics
-settle; here these begin as plain means over the batches seen, so the bounds are fixed. A batch that is the first has nothing
-to be corrected to. alpha = 0.01, r_max = 3 and d_max = 5 are the paper's; r_max = 1 and d_max = 0 are batch normalization.
+Departure: the paper opens the bounds r_max and d_max over 40,000 steps, while the running statistics settle; here these
+begin as plain means over the batches seen (so a first batch is only normalized), and the bounds are fixed. alpha = 0.01,
+r_max = 3 and d_max = 5 are the paper's; r_max = 1 and d_max = 0 give batch normalization.
 """
 
 import torch
@@ -47,7 +47,7 @@ class BatchRenorm(nn.Module):
         r = (deviation_b / deviation).clamp(1 / self.r_max, self.r_max)
         d = ((mean_b - mean) / deviation).clamp(-self.d_max, self.d_max)
         self.seen += 1
-        alpha = (1 / self.seen).clamp(min=self.momentum)
-        self.mean.lerp_(mean_b, alpha.to(mean_b.dtype))
-        self.deviation.lerp_(deviation_b, alpha.to(mean_b.dtype))
+        alpha = (1 / self.seen.to(mean_b.dtype)).clamp(min=self.momentum)
+        self.mean.lerp_(mean_b, alpha)
+        self.deviation.lerp_(deviation_b, alpha)
         return r, d

@@ -27,11 +27,14 @@ def dense(inputs: int, outputs: int, style: Style) -> list[nn.Module]:
     return [*layer_with_norm(layer, style.norm), *_after(style)]
 
 
-def conv(inputs: int, outputs: int, kernel: int, style: Style, stride: int = 1) -> list[nn.Module]:
-    """Convolution with padding kernel // 2, normalization, activation: (B, C, H, W) -> (B, C', H / stride, W / stride)."""
+def conv(inputs: int, outputs: int, kernel: int, style: Style, stride: int = 1, pool: bool = False) -> list[nn.Module]:
+    """Convolution with padding kernel // 2, normalization, activation: (B, C, H, W) -> (B, C', H / stride, W / stride).
+
+    With `pool` the maximum over 2x2 places comes before the normalization, which then sees a quarter of them.
+    """
     bias = not brings_bias(style.norm, spatial=True)
-    layer = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=bias)
-    return [*layer_with_norm(layer, style.norm), ACTIVATIONS[style.activation]()]
+    layer, *norm = layer_with_norm(nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=bias), style.norm)
+    return [layer, *([nn.MaxPool2d(2)] if pool else []), *norm, ACTIVATIONS[style.activation]()]
 
 
 def initialize(model: nn.Module, style: Style) -> nn.Module:

@@ -9,21 +9,27 @@ import torch.nn.functional as F
 
 
 def cross_entropy(output: torch.Tensor, target: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
-    """-log p(class): logits (B, K), classes (B,) int64. `smoothing` spreads a share over all classes (Szegedy et al. 2016)."""
+    """-log p of the right class: logits (B, K), classes (B,) int64. `smoothing` spreads a share over all classes (Szegedy et al. 2016)."""
     return F.cross_entropy(output, target, reduction="none", label_smoothing=smoothing)
 
 
-def focal(output: torch.Tensor, target: torch.Tensor, gamma: float = 2.0) -> torch.Tensor:
+def focal(output: torch.Tensor, target: torch.Tensor, smoothing: float = 0.0, gamma: float = 2.0) -> torch.Tensor:
     """-(1 - p)^gamma log p of the right class, so that easy samples weigh little (Lin et al. 2017): (B, K), (B,) int64."""
-    log_p = -F.cross_entropy(output, target, reduction="none")
-    return -((1 - log_p.exp()) ** gamma) * log_p
+    log_p = F.log_softmax(output, 1)
+    return _of_right_class(-((1 - log_p.exp()) ** gamma) * log_p, target, smoothing)
 
 
-def hinge(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def hinge(output: torch.Tensor, target: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
     """How far the right class is from leading the best other by one (Crammer & Singer 2001): (B, K), (B,) int64."""
-    right = output.gather(1, target[:, None])  # (B, 1)
-    others = output.scatter(1, target[:, None], -torch.inf)
-    return (1 + others.amax(1) - right.squeeze(1)).clamp(min=0)
+    first, second = output.topk(2, 1).values.split(1, 1)  # (B, 1) each
+    best_other = torch.where(output == first, second, first)  # (B, K)
+    return _of_right_class((1 + best_other - output).clamp(min=0), target, smoothing)
+
+
+def _of_right_class(losses: torch.Tensor, target: torch.Tensor, smoothing: float) -> torch.Tensor:
+    """Of the losses (B, K) that each class would have as the right one, the mean if a share of the labels is drawn anew."""
+    right = losses.gather(1, target[:, None]).squeeze(1)
+    return (1 - smoothing) * right + smoothing * losses.mean(1) if smoothing else right
 
 
 def binary_cross_entropy(output: torch.Tensor, target: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:

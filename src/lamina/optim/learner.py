@@ -102,7 +102,7 @@ class Learner:
         moves = self._parts[part].count // self.config.accumulate
         decay = min(self.config.ema, (1 + moves) / (10 + moves))  # a young average forgets faster
         means, theirs, counters = self._pairs[part]
-        follow: Any = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        follow: Any = get_ema_multi_avg_fn(decay)
         follow(means, theirs, None)
         for kept, its in counters:
             kept.copy_(its)

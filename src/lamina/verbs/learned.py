@@ -34,11 +34,19 @@ class Learned:
     predictor: Predictor
     result: dict[str, Any] = field(default_factory=dict)
     events: Sequence[Event] = ()
+    folder: Path | None = None
 
     @property
     def task(self) -> Task:
         task: Task = TASKS[self.config["task"]]()
         return task
+
+    def looked(self) -> int:
+        """Count one more look at the test split, in the run too where there is one."""
+        self.result["test_looks"] = self.result.get("test_looks", 0) + 1
+        if self.folder is not None:
+            Run.open(self.folder).write("result", self.result)
+        return int(self.result["test_looks"])
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The best weights, scales included, as copies on the processor."""
@@ -54,9 +62,10 @@ def from_outcome(request: Request, outcome: Outcome, events: Sequence[Event]) ->
     result = {
         "task": outcome.setup.task.name, "reason": outcome.reason, "test_looks": 0, "valid": outcome.valid.metrics,
         "seconds": outcome.seconds, "cpu_seconds": outcome.cpu_seconds,
-    }  # fmt: skip
-    config = described(request, outcome.setup)
-    return Learned(config, outcome.plan.model_dump(), outcome.setup.data.spec, outcome.predictor, result, tuple(events))
+    } if outcome.run is None else outcome.run.read("result")  # fmt: skip
+    folder = None if outcome.run is None else outcome.run.folder
+    config, spec = described(request, outcome.setup), outcome.setup.data.spec
+    return Learned(config, outcome.plan.model_dump(), spec, outcome.predictor, result, tuple(events), folder)
 
 
 def from_run(folder: Path, module: nn.Module | None) -> Learned:
@@ -76,7 +85,7 @@ def from_run(folder: Path, module: nn.Module | None) -> Learned:
     trained.predictor.model.eval()
     result = trained.run.read("result") if (folder / "result.json").exists() else {}
     past = tuple(telling.read(trained.run.events_file))
-    return Learned(config, trained.run.read("plan"), trained.spec, trained.predictor, result, past)
+    return Learned(config, trained.run.read("plan"), trained.spec, trained.predictor, result, past, folder)
 
 
 def save(learned: Learned, folder: Path) -> None:

@@ -35,7 +35,7 @@ def warn_if_changed(described: dict[str, str | None], net: nn.Module) -> None:
     if (now["name"], now["sha256"]) != (described["name"], described["sha256"]):
         warnings.warn(
             f"expected the module that was trained, `{described['name']}` from `{described['file']}`; came `{now['name']}` from "
-            f"`{now['file']}`, whose text differs. Check that it still computes the same.", UserWarning, stacklevel=3,
+            f"`{now['file']}`, which is another class or another text. Check that it still computes the same.", UserWarning, stacklevel=3,
         )  # fmt: skip
 
 
@@ -70,7 +70,8 @@ def check(model: Scaled, spec: Spec, x: torch.Tensor) -> None:
 def _cannot_run(x: torch.Tensor, ran: Sequence[Layer], error: Exception) -> UsageError:
     after = f"after {_place(ran[-1:])}, whose output is {shape_text(ran[-1].shape)}: " if ran[1:] else ""
     reason = (str(error).strip() or type(error).__name__).partition("\n")[0]
-    advice = "Pictures are (B, C, H, W) float32" if x.ndim == 4 else "Rows are (B, D) float32"
+    pictures = "Rows are (B, D) float32, and pictures must be given as uint8 arrays (N, H, W) or (N, H, W, C)"
+    advice = "Pictures are (B, C, H, W) float32" if x.ndim == 4 else pictures
     return UsageError(f"a module that takes a batch of shape {shape_text(x.shape)}", f"{after}`{reason}`",
                       f"{advice}; lazy layers (nn.LazyLinear, nn.LazyConv2d) take their input's width from the data.")
 

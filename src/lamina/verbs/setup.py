@@ -55,7 +55,7 @@ def prepare(request: Request) -> Setup:
     net = request.net or MODELS[choice.model](data.spec, configs["model"])
     model = method_class.wrap(net, data.spec)
     if request.net is not None and isinstance(model, Scaled):
-        own_module.check(model, data.spec, data.train.batch(torch.arange(2))["x"])
+        own_module.check(model, data.spec, data.train.batch(torch.arange(2) % len(data.train))["x"])
     _fill_lazy(model, data)
     method.prepare(model)
     if request.start is not None:

@@ -76,10 +76,10 @@ def resume(folder: Path, watcher: Watcher = Watcher(), request: Request | None =
     """Continue a run where it stopped, bit by bit as if it never had. `request`: for a module or data of the user's."""
     clock = _Clock()
     run = Run.open(folder)
-    run.lock()
     described = run.read("config")
     if request is None:
         request = _request_of(described, folder)
+    run.lock()
     setup = prepare(request)
     if (run.folder / "plan.json").exists():
         planned = Plan.model_validate(run.read("plan"))

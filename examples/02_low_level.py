@@ -1,0 +1,108 @@
+"""The low-level room of the lecture: activations, losses by hand, backpropagation, descent and its variants, and what holds a network back.
+
+Every part has a name in a registry, and each name is a word of `lamina train`:
+    lamina train spiral activation=tanh loss=focal optimizer=muon norm=batch dropout=0.2 patience=5
+"""
+
+from typing import Any
+
+import torch
+
+from lamina.core.data import Data
+from lamina.nn import ACTIVATIONS, LOSSES
+from lamina.optim import OPTIMIZERS
+from lamina.verbs.request import Request
+from lamina.verbs.setup import load_data
+from lamina.verbs.train import Outcome, train
+
+RATES = {  # each optimizer has steps of its own length
+    "sgd": 0.3, "momentum": 0.1, "nesterov": 0.1, "adagrad": 0.1, "adadelta": 3.0, "rmsprop": 0.01,
+    "adam": 0.01, "adamw": 0.01, "nadam": 0.01, "lion": 0.003, "muon": 0.02,
+}  # fmt: skip
+PLAIN = {"hidden": "32,32", "epochs": 30, "dropout": 0, "weight_decay": 0, "ema": 0, "patience": 0, "threads": 1}
+
+
+def title(text: str) -> None:
+    print(f"\n{text}\n{'-' * len(text)}")
+
+
+def activations() -> None:
+    """What each non-linearity makes of a number, and how much of a gradient it lets through."""
+    title("Activations: f(-2), f(2) and the slope at -2, which a gradient is multiplied by")
+    for name in ACTIVATIONS:
+        x = torch.tensor([-2.0, 2.0], requires_grad=True)
+        y = ACTIVATIONS[name]()(x)
+        (slope,) = torch.autograd.grad(y.sum(), x)
+        print(f"{name:<12}{y[0].item():>8.3f}{y[1].item():>8.3f}{slope[0].item():>8.3f}")
+
+
+def losses() -> None:
+    """The loss of one sample whose right class, the first, gets the logit z; the other two get 0."""
+    title("Losses: of the right class's logit z, for z = -2, 0, 4")
+    target = torch.tensor([0])
+    for name in ("cross_entropy", "focal", "hinge"):
+        values = [LOSSES[name](torch.tensor([[z, 0.0, 0.0]]), target).item() for z in (-2.0, 0.0, 4.0)]
+        print(f"{name:<16}" + "".join(f"{value:>9.4f}" for value in values))
+
+
+def backpropagation() -> None:
+    """The chain rule by hand through one hidden layer, and the same from autograd."""
+    title("Backpropagation: h = tanh(W x), z = V h, loss = -log softmax(z) of the right class")
+    random = torch.Generator().manual_seed(0)
+    x, w, v = (torch.randn(shape, generator=random).requires_grad_() for shape in ((3,), (4, 3), (2, 4)))
+    h = torch.tanh(w @ x)
+    z = v @ h
+    loss = LOSSES["cross_entropy"](z[None], torch.tensor([1]))[0]
+    loss.backward()
+    with torch.no_grad():
+        dz = z.softmax(0) - torch.tensor([0.0, 1.0])  # d loss / d z: what was said less what is right
+        dv = torch.outer(dz, h)
+        dw = torch.outer((v.T @ dz) * (1 - h**2), x)  # back through V, then through tanh
+    for name, mine, parameter in (("dW", dw, w), ("dV", dv, v)):
+        print(f"{name}: by hand and by autograd differ by at most {(mine - parameter.grad).abs().max().item():.1e}")
+
+
+def fitted(data: Data, **words: Any) -> Outcome:
+    return train(Request(data, model="mlp", words={**PLAIN, "learning_rate": RATES["adam"], "optimizer": "adam", **words}, device="cpu"))
+
+
+def told(name: str, outcome: Outcome) -> None:
+    accuracies = outcome.valid.metrics["accuracy"], outcome.test.metrics["accuracy"]
+    print(f"{name:<34}" + "".join(f"{accuracy:>8.3f}" for accuracy in accuracies) + f"{outcome.reason:>10}")
+
+
+def descent(data: Data) -> None:
+    """Plain gradient descent and everything that was built on it, with the same updates each."""
+    title("Optimizers on the spiral: accuracy on validation and test")
+    for name in OPTIMIZERS:
+        told(f"{name}, learning rate {RATES[name]}", fitted(data, optimizer=name, learning_rate=RATES[name]))
+
+
+def holding_back() -> None:
+    """Few noisy points and a large network: what keeps it from learning them by heart."""
+    title("Holding back: 120 noisy points; accuracy on validation and test, and why training stopped")
+    data = spiral(points=200, noise=0.12)
+    large = {"hidden": "128,128", "epochs": 150, "valid_every": 20}
+    ways: dict[str, dict[str, Any]] = {
+        "nothing": {}, "dropout=0.3": {"dropout": 0.3}, "weight_decay=1": {"optimizer": "adamw", "weight_decay": 1.0},
+        "l1=0.002": {"l1": 0.002}, "max_norm=1": {"max_norm": 1.0}, "norm=batch": {"norm": "batch"},
+        "label_smoothing=0.1": {"label_smoothing": 0.1}, "ema=0.99": {"ema": 0.99}, "patience=5 (early stopping)": {"patience": 5},
+    }  # fmt: skip
+    for name, words in ways.items():
+        told(name, fitted(data, **large, **words))
+
+
+def spiral(**config: Any) -> Data:
+    return load_data("spiral", config, seed=0)
+
+
+def main() -> None:
+    activations()
+    losses()
+    backpropagation()
+    descent(spiral(points=600, noise=0.02))
+    holding_back()
+
+
+if __name__ == "__main__":
+    main()
