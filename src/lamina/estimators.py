@@ -4,10 +4,10 @@ Two promises shape this file. A row given twice is a row of weight two: rows tha
 into one of their summed weight, in an order that follows from their content, before anything is drawn. And an answer
 does not depend on which rows are asked together: answers are computed in double precision.
 """
+# ruff: noqa: N803, N806  (X is scikit-learn's name for a table)
 
 from copy import deepcopy
 from numbers import Integral
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from lamina.model import Model
 
 SMALLEST_HELD_OUT = 8  # rows; a validation split below it tells nothing, so all rows are trained and validated on
 CHUNK = 4096  # rows that are answered at once
+SHARES = 8  # of the mean weight, to which weights are rounded where a row is validated on as often as it weighs
 KNOBS = (
     "hidden", "activation", "norm", "dropout", "init", "epochs", "batch", "loss", "optimizer", "learning_rate", "momentum",
     "weight_decay", "schedule", "warmup", "clip", "ema", "l1", "l2", "max_norm", "patience", "threads", "precision",
@@ -86,8 +87,10 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             raise UsageError("`validation` from 0 to below 1", f"`{self.validation}`", "It is the share of the rows that is held out.")
         sheet = f"{len(rows)} distinct rows, {spec.input.shape[0]} columns"
         if len(rows) * self.validation < SMALLEST_HELD_OUT:
-            return Data("arrays", spec, rows, rows, rows, sheet)
-        keep, held = (rows.part(part) for part in stratified_parts(rows.y, self.validation, seed, "valid"))
+            keep = held = rows
+        else:
+            keep, held = (rows.part(part) for part in stratified_parts(rows.y, self.validation, seed, "valid"))
+        held = repeated(held)
         return Data("arrays", spec, keep, held, held, sheet)
 
     def _outputs(self, X: Any) -> torch.Tensor:
@@ -136,15 +139,16 @@ class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         found, index = np.unique(y, return_inverse=True)
         if len(found) < 2:
             raise DataError("at least two classes", f"one class, `{found[0]}`", "Add examples of another class.")
-        if self.warm_start and hasattr(self, "classes_") and set(found) <= set(self.classes_):
-            index = np.searchsorted(self.classes_, y)  # some of the classes may be absent this time
-            found = self.classes_
+        known = getattr(self, "classes_", found) if self.warm_start else found
+        if set(found) <= set(known):  # some of the classes may be absent this time
+            found, index = known, np.searchsorted(known, y)
         self._keep_classes(found)
         return Classes(names=tuple(map(str, found))), index.astype(np.int64)
 
     def _keep_classes(self, found: np.ndarray) -> None:
-        if self.warm_start and hasattr(self, "classes_") and not np.array_equal(found, self.classes_):
-            raise DataError(f"the classes of the first fit, `{self.classes_.tolist()}`", f"`{found.tolist()}`", "Set warm_start=False.")
+        known = getattr(self, "classes_", found) if self.warm_start else found
+        if not np.array_equal(found, known):
+            raise DataError(f"the classes of the first fit, `{known.tolist()}`", f"`{found.tolist()}`", "Set warm_start=False.")
         self.classes_ = found
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -215,9 +219,17 @@ def merged(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> ArraySplit:
     joined = np.ascontiguousarray(np.hstack(bytes_of))
     _, first, place = np.unique(joined.view(f"V{joined.shape[1]}")[:, 0], return_index=True, return_inverse=True)
     total = np.bincount(place.reshape(-1), weight)
-    total /= total.mean()
+    total = total / total.mean()
     weights = None if np.ptp(total) == 0 else torch.from_numpy(total.astype(np.float32))
     return ArraySplit(torch.from_numpy(x[first]), torch.from_numpy(y[first]), weights)
+
+
+def repeated(rows: ArraySplit) -> ArraySplit:
+    """Each row as often as it weighs: figures of a split count rows, and weights are to count in them too."""
+    if rows.weight is None:
+        return rows
+    times = (rows.weight * SHARES).round().long().clamp(min=1)
+    return rows.part(torch.arange(len(rows)).repeat_interleave(times))
 
 
 def _seed(random_state: Any) -> int:

@@ -142,7 +142,8 @@ class Model:
             spec, rows = self._learned.spec, rows_of(self._learned.spec, x, y, weights)
         data = cut("arrays", spec, rows, seed, f"arrays of {len(rows)} rows")
         if min(len(data.train) - 1, len(data.valid), len(data.test)) < 1:
-            raise DataError("rows enough for training, validation and test", f"`{len(rows)}`", "Give more rows, or use lm.Classifier or lm.Regressor.")
+            raise DataError("rows enough for training, validation and test", f"`{len(rows)}`",
+                            "Give more rows, or use lm.Classifier or lm.Regressor.")
         return data
 
     def _check_same(self, data: Data) -> None:
@@ -188,7 +189,8 @@ class Model:
         spec = self._known().spec
         shape = tuple(split.batch(torch.arange(1))["x"].shape[1:]) if len(split) else ()
         if shape != spec.input.shape:
-            raise DataError(f"rows of the shape that the model was trained on, {spec.input.shape}", f"`{shape}`", "Give data of that shape.")
+            raise DataError(f"rows of the shape that the model was trained on, {spec.input.shape}", f"`{shape}`",
+                            "Give data of that shape.")
 
     def predict(self, inputs: Any) -> Any:
         """One `Prediction` for one input (a picture's file, an array, a row), a list of them for many."""
@@ -232,7 +234,8 @@ class Model:
 
     def _known(self) -> Learned:
         if self._learned is None:
-            raise UsageError("a model that was trained", "one that was not", "Call model.fit(data) first, or open a run with lm.load_run(RUN).")
+            raise UsageError("a model that was trained", "one that was not",
+                             "Call model.fit(data) first, or open a run with lm.load_run(RUN).")
         return self._learned
 
     def __repr__(self) -> str:

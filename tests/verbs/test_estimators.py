@@ -25,7 +25,7 @@ from lamina.plan import Config as LoopConfig
 IRIS, SPECIES = load_iris(return_X_y=True)
 
 
-@parametrize_with_checks([Classifier(epochs=50), Regressor(epochs=50)])
+@parametrize_with_checks([Classifier(epochs=25), Regressor(epochs=25)])
 def test_scikit_learns_checks(estimator, check) -> None:
     check(estimator)
 
@@ -129,10 +129,12 @@ def test_weights_equal_repetition_and_zero_rows_do_not_matter() -> None:
 
 
 def test_weights_move_the_answer() -> None:
-    """Two classes at one place: the probability is the share of weight."""
-    x, y = np.zeros((2, 1)), np.array([0, 1])
-    fitted = Classifier("perceptron", epochs=300, learning_rate=0.1, weight_decay=0.0, random_state=0).fit(x, y, sample_weight=[1, 3])
-    assert fitted.predict_proba([[0.0]])[0, 1] == pytest.approx(0.75, abs=0.02)
+    """Two numbers at one place: the answer is their weighted mean, in training and in the choice of the best weights."""
+    x, y = np.zeros((2, 1)), np.array([0.0, 1.0])
+    knobs = {"model": "perceptron", "epochs": 300, "learning_rate": 0.05, "weight_decay": 0.0, "ema": 0.0, "random_state": 0}
+    for weight in (0.25, 0.5, 0.75):
+        fitted = Regressor(**knobs).fit(x, y, sample_weight=[1 - weight, weight])
+        assert fitted.predict([[0.0]])[0] == pytest.approx(weight, abs=0.01)
 
 
 def test_merged_keeps_rows_that_differ_in_the_target() -> None:
@@ -156,7 +158,9 @@ def test_warm_start_goes_on_from_the_present_weights() -> None:
 # -- what it leaves behind ------------------------------------------------------------------------
 
 
-def test_nothing_is_printed_or_written_unless_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_printed_or_written_unless_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     Classifier(epochs=1).fit(IRIS, SPECIES).predict(IRIS)
     assert capsys.readouterr() == ("", "")
@@ -171,5 +175,5 @@ def test_wrong_use_is_refused() -> None:
     for wrong in ({"epochs": -1}, {"model": "mpl"}, {"optimizer": "admw"}, {"validation": 1.0}):
         with pytest.raises(ValueError, match="expected"):
             Classifier(**wrong).fit(IRIS, SPECIES)
-    with pytest.raises(ValueError, match="above zero"):
+    with pytest.raises(ValueError, match="zero"):
         Classifier().fit(IRIS, SPECIES, sample_weight=np.zeros(150))

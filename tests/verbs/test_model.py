@@ -231,7 +231,14 @@ def test_each_look_at_the_test_is_counted(iris: Data) -> None:
     assert model.evaluate(iris.valid).looks == 0
 
 
-MODULE = "from torch import nn\n\nclass Net(nn.Sequential):\n    pass\n\ndef make():\n    return Net(nn.LazyLinear(8), nn.ReLU(), nn.LazyLinear(3))\n"
+MODULE = """from torch import nn
+
+class Net(nn.Sequential):
+    pass
+
+def make():
+    return Net(nn.LazyLinear(8), nn.ReLU(), nn.LazyLinear(3))
+"""
 
 
 def test_a_run_of_a_users_module(iris: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,12 +13,15 @@ class _Part(BaseModel):
 
 
 class Image(_Part):
-    """Pictures, (C, H, W), bytes 0..255."""
+    """Pictures, (C, H, W), bytes 0..255. Grey pictures of one subject on a plain ground have the level of that
+    `ground` and the length of the `subject` in pixels."""
 
     kind: Literal["image"] = "image"
     channels: int
     height: int
     width: int
+    ground: int | None = None
+    subject: int | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

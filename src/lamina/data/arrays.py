@@ -11,6 +11,7 @@ from lamina.core.batch import Batch
 from lamina.core.data import Account, Data
 from lamina.core.errors import DataError
 from lamina.core.spec import Classes, Image, Labels, Numbers, Spec, Vector
+from lamina.data.manner import manner_of
 from lamina.data.split import stratified_parts
 
 
@@ -74,8 +75,7 @@ def _input(x: np.ndarray, names: tuple[str, ...]) -> tuple[Image | Vector, torch
     if x.dtype == np.uint8 and x.ndim in (3, 4):
         pictures = torch.from_numpy(np.ascontiguousarray(x))
         pictures = pictures[:, None] if x.ndim == 3 else pictures.permute(0, 3, 1, 2).contiguous()
-        channels, height, width = pictures.shape[1:]
-        return Image(channels=channels, height=height, width=width), pictures
+        return manner_of(pictures), pictures
     if x.dtype == object or x.dtype.kind not in "fiub":
         raise DataError("numbers or uint8 pictures as inputs", f"`{x.dtype}`", "Turn words into numbers first.")
     table = np.ascontiguousarray(x.reshape(len(x), -1), dtype=np.float32)

@@ -31,7 +31,8 @@ def checked_weight(weight: Any, rows: int) -> torch.Tensor | None:
     if found.shape != (rows,):
         raise DataError(f"one weight for each of the {rows} rows", f"shape `{tuple(found.shape)}`", "Check `sample_weight`.")
     if not found.isfinite().all() or (found < 0).any() or not (found > 0).any():
-        raise DataError("weights of zero or more, one of them above zero", f"`{found.min():g}` to `{found.max():g}`", "Check `sample_weight`.")
+        raise DataError("weights of zero or more, one of them above zero", f"`{found.min():g}` to `{found.max():g}`",
+                        "Check `sample_weight`.")
     return found
 
 

@@ -9,10 +9,11 @@ import torch.nn.functional as F
 
 from lamina.core.errors import DataError
 from lamina.core.spec import Image
+from lamina.data.manner import bring, differs
+from lamina.data.report import say
 
 MOST_PIXELS = 100_000_000
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
-SAME_SCALE = 2  # a picture up to twice as large shows its subject at the same scale
 
 
 def open_picture(path: Path) -> np.ndarray:
@@ -36,15 +37,14 @@ def open_picture(path: Path) -> np.ndarray:
 
 
 def as_spec(pixels: np.ndarray, spec: Image, where: str) -> torch.Tensor:
-    """(C, H, W) uint8 at the training size.
-
-    A grey picture far larger than the training size is a photo or scan of its subject: it is brought to the
-    manner of the training data (ink on black, centred) as MNIST was made, or refused with the reason.
-    """
+    """(C, H, W) uint8 at the training size; pictures of another manner than the training data's are brought to it."""
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3):
         raise DataError("a picture of bytes, (H, W) or (H, W, C)", f"`{pixels.dtype}` {pixels.shape}", "Scale it to 0..255 as uint8.")
     colours = torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1).copy()).permute(2, 0, 1)
     colours = _channels(colours, spec.channels, where)
+    if spec.channels == 1 and differs(colours[0].numpy(), spec):
+        say(f"{where}: brought to the manner of the training pictures")
+        return torch.from_numpy(bring(colours[0].numpy(), spec, where))[None]
     if tuple(colours.shape[1:]) == (spec.height, spec.width):
         return colours
     return _resize(colours, spec)

@@ -64,7 +64,8 @@ def check(model: Scaled, spec: Spec, x: torch.Tensor) -> None:
     _check_shape(spec, output, last)
     _check_logits(spec, output, last)
     if not any(p.requires_grad for p in model.parameters()):
-        raise UsageError("a module with parameters that learn", "one without any", "Add a layer such as nn.LazyLinear, or thaw its parameters.")
+        raise UsageError("a module with parameters that learn", "one without any",
+                         "Add a layer such as nn.LazyLinear, or thaw its parameters.")
 
 
 def _cannot_run(x: torch.Tensor, ran: Sequence[Layer], error: Exception) -> UsageError:

