@@ -118,7 +118,8 @@ def test_a_loss_for_another_kind_is_refused(kind: str, loss: str) -> None:
 def test_a_dead_parameter_is_seen() -> None:
     """Negative control: a layer that takes no part has no gradient."""
     (_, setup) = prepared("mlp", "classes")
-    setup.learner.model.net.spare = torch.nn.Linear(1, 1)
+    net: Any = setup.learner.model.net
+    net.spare = torch.nn.Linear(1, 1)
     update(setup, 1)
     dead = {name for name, p in setup.learner.model.named_parameters() if p.grad is None}
     assert dead == {"net.spare.weight", "net.spare.bias"}

@@ -96,7 +96,7 @@ def test_max_norm_bounds_every_row_and_leaves_short_ones() -> None:
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_accumulated_micro_batches_are_one_big_batch(optimizer: str) -> None:
-    words = {"optimizer": optimizer, "l2": 0.1, "clip": 0.3}
+    words: dict[str, Any] = {"optimizer": optimizer, "l2": 0.1, "clip": 0.3}
     big, small = learner_of(network(), **words), learner_of(network(), **words, accumulate=4)
     wrong = learner_of(network(), **words)  # negative control: a step each
     for seed in range(3):

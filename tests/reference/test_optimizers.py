@@ -218,17 +218,20 @@ def test_embeddings_and_the_head_move_by_adamw_and_what_is_hidden_does_not() -> 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_saved_state_goes_on_bit_by_bit(name: str) -> None:
+    """Half way through an accumulation, from a file, which keeps no strides."""
+
     def fresh(seed: int = 0) -> Learner:
-        return learner_of(network(seed).float(), optimizer=name, weight_decay=0.01, schedule="cosine")
+        model = network(seed).float().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return learner_of(model, optimizer=name, weight_decay=0.01, schedule="cosine", accumulate=2)
 
     whole, first, second, forgetful = learn(fresh()), fresh(), fresh(1), fresh(1)
     learn(first, 1, 3)
     skeleton, tensors = tree.take_apart({"weights": first.weights(), "rest": first.state()})
-    kept = tree.put_together(json.loads(json.dumps(skeleton)), {k: t.clone() for k, t in tensors.items()})
+    kept = tree.put_together(json.loads(json.dumps(skeleton)), {k: t.contiguous().clone() for k, t in tensors.items()})
     second.load_state(kept["weights"], kept["rest"])
     assert distance(learn(second, 4), whole) == 0
     forgetful.model.load_state_dict(kept["weights"])
-    assert (distance(learn(forgetful, 4), whole) > 0) == (name != "sgd")  # negative control: sgd has nothing to forget
+    assert distance(learn(forgetful, 4), whole) > 0  # negative control
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -108,6 +108,14 @@ def test_other_models_and_modules() -> None:
         Classifier("perceptron", hidden=(3,)).fit(IRIS, SPECIES)
 
 
+def test_an_answer_does_not_depend_on_its_neighbours() -> None:
+    """In single precision these differ by some 1e-6."""
+    x, y = load_diabetes(return_X_y=True)
+    fitted = Regressor(epochs=2, random_state=0).fit(x, y)
+    alone = np.concatenate([fitted.predict(x[i : i + 1]) for i in range(50)])
+    np.testing.assert_allclose(alone, fitted.predict(x)[:50], rtol=1e-12)
+
+
 # -- chance and weights ---------------------------------------------------------------------------
 
 

@@ -190,11 +190,12 @@ class _Part:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": {int(k): v for k, v in state["optimizer"].items()}, "param_groups": groups})
+        moved = [p for group in self.optimizer.param_groups for p in group["params"]]
+        kept = {int(k): {name: _laid_out_as(moved[int(k)], v) for name, v in s.items()} for k, s in state["optimizer"].items()}
+        self.optimizer.load_state_dict({"state": kept, "param_groups": self.optimizer.state_dict()["param_groups"]})
         for i, p in enumerate(self.parameters):
-            kept = state["gradients"].get(str(i))
-            p.grad = None if kept is None else kept.to(p.device)
+            gradient = state["gradients"].get(str(i))
+            p.grad = None if gradient is None else _laid_out_as(p, gradient)
         self.count = state["count"]
 
 
@@ -241,6 +242,13 @@ def _pairs(averaged: nn.Module, model: nn.Module, part: str) -> Pairs:
     floats = [name for name, mean in means.items() if mean.is_floating_point()]
     counters = [(mean, theirs[name]) for name, mean in means.items() if not mean.is_floating_point()]
     return [means[name] for name in floats], [theirs[name] for name in floats], counters
+
+
+def _laid_out_as(parameter: torch.Tensor, kept: Any) -> Any:
+    """A kept tensor with the strides of its parameter: files keep none, and the fused kernels read memory in its order."""
+    if not isinstance(kept, torch.Tensor) or kept.shape != parameter.shape:
+        return kept
+    return torch.empty_like(parameter, dtype=kept.dtype).copy_(kept)
 
 
 def _forget(parameters: list[nn.Parameter]) -> None:

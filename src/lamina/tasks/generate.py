@@ -17,6 +17,7 @@ from lamina.metrics.frechet import RandomFeatures, frechet
 
 PICTURES = 2000  # on each side of the distance
 MOST_IN_A_GRID = 4096
+BATCH = 64
 COMPONENTS = 10  # of the trivial rival
 
 
@@ -34,7 +35,9 @@ class Generate:
         return "words"
 
     def choose(self, data: Data, quality: Quality) -> Choice:
-        return Choice("dcgan", "gan", {"epochs": {"fast": 2, "good": 12, "best": 50}[quality]})
+        updates = {"fast": 1000, "good": 6000, "best": 30_000}[quality]
+        words = {"epochs": max(1, round(updates * BATCH / len(data.train))), "batch": BATCH}
+        return Choice("dcgan", "gan", words | {"learning_rate": 1e-3, "beta1": 0.0, "smoothing": 0.1})
 
     def evaluate(self, predictor: Predicting, split: Split, seed: int) -> Evaluation:
         """The distance in fixed features. The noise is always the same, so that two validations differ by the model alone."""

@@ -6,7 +6,7 @@ from lamina.core.data import Data
 from lamina.core.spec import Classes
 from lamina.core.task import Choice, Quality
 
-SMALL_TABLE = 20_000
+TINY_TABLE, SMALL_TABLE = 2_000, 20_000
 ENOUGH_PICTURES = 50_000  # with fewer, each is shown more often
 MOST_EPOCHS = 40.0
 UPDATES_OF_A_SMALL_TABLE = 4000
@@ -28,12 +28,16 @@ def pictures(data: Data, quality: Quality) -> Choice:
 
 
 def table(data: Data, quality: Quality) -> Choice:
-    """Rows of numbers: a small mlp, stopped early; the smaller the table, the stronger it is held back."""
+    """Rows of numbers: a small mlp, stopped early; the smaller the table, the stronger it is held back.
+
+    Chosen on validation rows of other seeds than the stated figures: results/tables.md.
+    """
     rows = len(data.train)
     batch = 32 if rows < SMALL_TABLE else 256
     epochs = max(10, UPDATES_OF_A_SMALL_TABLE * batch // rows) if rows < SMALL_TABLE else 20
+    tiny = rows < TINY_TABLE
     words = {
-        "hidden": "64,64", "epochs": min(epochs, 300), "batch": batch, "learning_rate": 2e-3, "schedule": "cosine",
-        "weight_decay": 0.05, "dropout": 0.1, "ema": 0.99, "patience": 10, "precision": "f32",
+        "hidden": "32" if tiny else "64,64", "epochs": min(epochs, 300), "batch": batch, "learning_rate": 2e-3, "schedule": "cosine",
+        "weight_decay": 0.5 if tiny else 0.05, "dropout": 0.1, "ema": 0.99, "patience": 10, "precision": "f32",
     }  # fmt: skip
     return Choice("mlp", "supervised", words)
