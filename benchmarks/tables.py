@@ -1,7 +1,7 @@
 """The default network on scikit-learn's embedded tables, beside its linear or logistic regression on the same split.
 
     python benchmarks/tables.py                      five seeds of diabetes and breast_cancer: the stated figures
-    python benchmarks/tables.py --split valid --first-seed 100 --seeds 10 dropout=0.3    to choose a setting
+    python benchmarks/tables.py --split valid --split test --first-seed 100 --seeds 10 dropout=0.3    to choose a setting
 
 A seed decides the split, the first weights and the order. `worse` is how far ours falls behind on average, in the
 figure's own unit, with the standard error of the paired difference.

@@ -66,6 +66,7 @@ class Fit:
         while self.step < plan.steps and not self._reason:
             self._update(self.step + 1)
             if self.step % plan.log_every == 0 or self.step % plan.valid_every == 0 or self.step == plan.steps:
+                job.learner.check()
                 yield self._tell("train", self._means() | job.method.counters(self.step))
             if self.step % plan.valid_every == 0:
                 yield from self._validate()
@@ -101,7 +102,7 @@ class Fit:
         seed = rng.key(job.plan.seed, self.step, "valid")
         predictor = job.learner.predictor()
         found = job.task.evaluate(predictor, job.data.valid, seed)
-        improved = is_better(job.task, found.metrics, self.best["figures"])
+        improved = is_better(job.plan.monitor, found.metrics, self.best["figures"])
         if improved:
             self.best = {"step": self.step, "figures": dict(found.metrics)}
         job.learner.validated(improved)

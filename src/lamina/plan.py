@@ -32,6 +32,7 @@ class Config(knobs.Config):
     valid_every: int = knob(0, "steps between validations; 0 lets the method choose", low=0)
     log_every: int = knob(0, "steps between train events; 0 makes about eight a second", low=0)
     patience: int = knob(0, "validations without a gain before training stops; 0 never stops", low=0)
+    monitor: str = knob("", "figure of the validation split that best means; the task's own if left out")
     deterministic: bool = knob(False, "only kernels that repeat bit by bit, also on a GPU")
 
 
@@ -46,6 +47,7 @@ class Plan(knobs.Config):
     threads: int
     precision: str
     device: str
+    monitor: str
     deterministic: bool
     step_seconds: float
 
@@ -56,8 +58,11 @@ class _Way:
     precision: str
 
 
-def make(learner: Learner, method: Method, config: Config, seconds: float | None = None) -> Plan:
-    """Measure a few updates, put everything back, and derive the plan. `seconds`: what `--for` allows."""
+def make(learner: Learner, method: Method, config: Config, monitor: str, seconds: float | None = None) -> Plan:
+    """Measure a few updates, put everything back, and derive the plan.
+
+    `monitor`: the task's figure, unless the config names another. `seconds`: what `--for` allows.
+    """
     apply_machine(config.deterministic)
     way, step_seconds = _fastest(learner, method, _ways(learner, config))
     pace = method.pace()
@@ -67,7 +72,7 @@ def make(learner: Learner, method: Method, config: Config, seconds: float | None
         log_every=config.log_every or max(1, round(1 / EVENTS_A_SECOND / step_seconds)),
         save_every=max(1, round(SECONDS_BETWEEN_SAVES / step_seconds)),
         threads=way.threads, precision=way.precision, device=str(learner.device),
-        deterministic=config.deterministic, step_seconds=step_seconds,
+        monitor=config.monitor or monitor, deterministic=config.deterministic, step_seconds=step_seconds,
     )  # fmt: skip
 
 

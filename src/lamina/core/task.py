@@ -9,11 +9,13 @@ from typing import Any, ClassVar, Literal, Protocol
 import torch
 
 from lamina.core.data import Data, Split
+from lamina.core.errors import unknown
 from lamina.core.predictions import Drawable, Prediction
 from lamina.core.spec import Spec
 
 Quality = Literal["fast", "good", "best"]
 Takes = Literal["pictures", "rows", "words"]
+LOWER_IS_BETTER = frozenset({"loss", "rmse", "mae", "fid"})  # of all other figures, more is better
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,7 @@ class Task(Protocol):
     """One kind of question."""
 
     name: ClassVar[str]
-    monitor: ClassVar[str]  # the figure of the validation split that "best" means
-    direction: ClassVar[Literal["max", "min"]]
+    monitor: ClassVar[str]  # the figure of the validation split that "best" means, if the user names no other
 
     def suits(self, spec: Spec) -> bool:
         """Whether data of this spec can answer the question."""
@@ -87,12 +88,14 @@ class Task(Protocol):
         ...
 
 
-def is_better(task: Task, new: Mapping[str, float], old: Mapping[str, float] | None) -> bool:
-    """Whether the figures `new` are better than `old` by the task's monitor; where that is equal, by a smaller loss."""
-    value = float(new[task.monitor])
+def is_better(monitor: str, new: Mapping[str, float], old: Mapping[str, float] | None) -> bool:
+    """Whether the figures `new` are better than `old` by the figure `monitor`; where that is equal, by a smaller loss."""
+    if monitor not in new:
+        raise unknown("figure", monitor, new)
+    value = float(new[monitor])
     if old is None or not math.isfinite(value):
         return old is None
-    best = float(old[task.monitor])
+    best = float(old[monitor])
     if value == best:
         return float(new.get("loss", 0)) < float(old.get("loss", 0))
-    return value > best if task.direction == "max" else value < best
+    return value < best if monitor in LOWER_IS_BETTER else value > best

@@ -95,7 +95,7 @@ def _box(mask: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]]:
     """((top, left), (height, width)) of what is true in (H, W)."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not len(rows):
-        return (0, 0), mask.shape  # type: ignore[return-value]
+        return (0, 0), mask.shape
     return (int(rows[0]), int(columns[0])), (int(rows[-1] - rows[0] + 1), int(columns[-1] - columns[0] + 1))
 
 

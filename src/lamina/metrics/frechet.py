@@ -18,6 +18,8 @@ from torch import nn
 
 from lamina.core import rng
 
+SMALLEST_SIDE = 4  # of the maps of random features
+
 Features = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -55,7 +57,8 @@ class RandomFeatures:
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         h = (x.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
         for filters in self.filters:
-            h = F.conv2d(h, filters, stride=2, padding=1).relu()
+            stride = 2 if min(h.shape[2:]) > SMALLEST_SIDE else 1
+            h = F.conv2d(h, filters, stride=stride, padding=1).relu()
         return F.adaptive_avg_pool2d(h, 2).flatten(1)
 
 

@@ -15,6 +15,7 @@ from torch import nn
 from lamina.core.config import knob
 from lamina.core.errors import UsageError
 from lamina.core.spec import Image, Spec
+from lamina.nn.dropout import Dropout
 from lamina.nn.layers import Style, conv, initialize
 
 
@@ -38,8 +39,8 @@ class CNN(nn.Module):
         self.blocks = nn.Sequential(
             *(layer for n, (i, o) in enumerate(pairs) for layer in conv(i, o, 3, config, pool=n < min(pooled, len(pairs) - 1)))
         )
-        self.head = nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(config.widths[-1], spec.target.size))
-        initialize(self, config)
+        self.head = nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), Dropout(config.dropout), nn.Linear(config.widths[-1], spec.target.size))
+        initialize(self, config.init, config.activation)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.head(self.blocks(self.stem(x)))

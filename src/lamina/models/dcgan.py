@@ -65,12 +65,11 @@ class Generator(nn.Module):
         grown = 2 ** len(widths)
         self.start = widths[0], math.ceil(image.height / grown), math.ceil(image.width / grown)
         self.size = image.height, image.width
-        self.stem = nn.Linear(config.noise, math.prod(self.start))
+        self.stem = _drawn(nn.Linear(config.noise, math.prod(self.start)))
         self.blocks = nn.Sequential(_norm(widths[0], config), nn.ReLU())
         for wide, narrow in pairwise(widths):
-            self.blocks.extend([nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False), _norm(narrow, config), nn.ReLU()])
-        self.head = nn.Sequential(nn.ConvTranspose2d(widths[-1], image.channels, 4, 2, 1), nn.Tanh())
-        _initialize(self)
+            self.blocks.extend([_drawn(nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False)), _norm(narrow, config), nn.ReLU()])
+        self.head = nn.Sequential(_drawn(nn.ConvTranspose2d(widths[-1], image.channels, 4, 2, 1)), nn.Tanh())
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         channels, height, width = self.start
@@ -89,8 +88,7 @@ class Discriminator(nn.Module):
         for index, (i, o) in enumerate(pairwise(widths)):
             self.blocks.extend(_halve(i, o, config, first=index == 0))
         halved = 2 ** (len(widths) - 1)
-        head = nn.Linear(widths[-1] * (image.height // halved) * (image.width // halved), 1)
-        _initialize(self)
+        head = _drawn(nn.Linear(widths[-1] * (image.height // halved) * (image.width // halved), 1))
         self.head = spectral_norm(head) if config.discriminator_norm == "spectral" else head
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -108,8 +106,8 @@ def _widths(image: Image, config: Config) -> list[int]:
 def _halve(inputs: int, outputs: int, config: Config, first: bool) -> list[nn.Module]:
     """Strided convolution, normalization (not on the pictures themselves, section 3), leaky rectifier."""
     if config.discriminator_norm == "batch" and not first:
-        return [nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.LeakyReLU(LEAK)]
-    layer = nn.Conv2d(inputs, outputs, 4, 2, 1)
+        return [_drawn(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False)), nn.BatchNorm2d(outputs), nn.LeakyReLU(LEAK)]
+    layer = _drawn(nn.Conv2d(inputs, outputs, 4, 2, 1))
     return [spectral_norm(layer) if config.discriminator_norm == "spectral" else layer, nn.LeakyReLU(LEAK)]
 
 
@@ -118,7 +116,7 @@ def _norm(channels: int, config: Config) -> nn.Module:
     return layer
 
 
-def _initialize(network: nn.Module) -> None:
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.normal_(layer.weight, 0, FIRST_DEVIATION)
+def _drawn(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> nn.Module:
+    """The layer with the paper's first weights, drawn before a normalization is put on them."""
+    nn.init.normal_(layer.weight, 0, FIRST_DEVIATION)
+    return layer

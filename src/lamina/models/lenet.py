@@ -29,7 +29,7 @@ class LeNet(nn.Module):
         self.head = nn.Sequential(
             nn.Flatten(), *dense(16 * 5 * 5, 120, config), *dense(120, 84, config), nn.Linear(84, spec.target.size)
         )  # C5, F6, output
-        initialize(self, config)
+        initialize(self, config.init, config.activation)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.head(self.blocks(self.stem(x)))

@@ -25,7 +25,7 @@ class MLP(nn.Module):
         widths = math.prod(spec.input.shape), *config.hidden
         self.blocks = nn.Sequential(*(layer for i, o in pairwise(widths) for layer in dense(i, o, config)))
         self.head = nn.Linear(widths[-1], spec.target.size)
-        initialize(self, config)
+        initialize(self, config.init, config.activation)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.head(self.blocks(x.flatten(1)))

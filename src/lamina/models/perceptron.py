@@ -5,12 +5,16 @@ import math
 import torch
 from torch import nn
 
+from lamina.core import config as knobs
+from lamina.core.config import knob
 from lamina.core.spec import Spec
-from lamina.nn.layers import Style, initialize
+from lamina.nn.layers import initialize
 
 
-class Config(Style):
+class Config(knobs.Config):
     """A perceptron has no sizes to choose."""
+
+    init: str = knob("auto", "first weights: see `lamina list inits`", search="choice")
 
 
 class Perceptron(nn.Module):
@@ -18,7 +22,7 @@ class Perceptron(nn.Module):
 
     def __init__(self, spec: Spec, config: Config) -> None:
         super().__init__()
-        self.head = initialize(nn.Linear(math.prod(spec.input.shape), spec.target.size), config)
+        self.head = initialize(nn.Linear(math.prod(spec.input.shape), spec.target.size), config.init, "identity")
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.head(x.flatten(1))

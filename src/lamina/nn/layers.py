@@ -37,10 +37,10 @@ def conv(inputs: int, outputs: int, kernel: int, style: Style, stride: int = 1, 
     return [layer, *([nn.MaxPool2d(2)] if pool else []), *norm, ACTIVATIONS[style.activation]()]
 
 
-def initialize(model: nn.Module, style: Style) -> nn.Module:
-    """Draw the first weights of every layer anew by the style's rule; `auto` leaves torch's own."""
-    if style.init != "auto":
-        INITS[style.init](model, style.activation)
+def initialize(model: nn.Module, init: str, activation: str) -> nn.Module:
+    """Draw the first weights of every layer anew by the rule `init`; `auto` leaves torch's own."""
+    if init != "auto":
+        INITS[init](model, activation)
     return model
 
 

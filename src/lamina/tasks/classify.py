@@ -1,7 +1,7 @@
 """Which class is it? Or: which labels hold, several at once?"""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 
@@ -21,7 +21,6 @@ class Classify:
 
     name: ClassVar[str] = "classify"
     monitor: ClassVar[str] = "accuracy"
-    direction: ClassVar[Literal["max", "min"]] = "max"
 
     def suits(self, spec: Spec) -> bool:
         return isinstance(spec.target, Classes | Labels)

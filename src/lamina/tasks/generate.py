@@ -1,7 +1,7 @@
 """What could be another one? New pictures in the manner of the training data."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 from zlib import crc32
 
 import numpy as np
@@ -26,7 +26,6 @@ class Generate:
 
     name: ClassVar[str] = "generate"
     monitor: ClassVar[str] = "fid"
-    direction: ClassVar[Literal["max", "min"]] = "min"
 
     def suits(self, spec: Spec) -> bool:
         return isinstance(spec.input, Image)

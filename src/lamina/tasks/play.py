@@ -1,7 +1,7 @@
 """How is the game played well? An agent in an environment, judged by its greedy policy on fresh episodes."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -23,7 +23,6 @@ class Play:
 
     name: ClassVar[str] = "play"
     monitor: ClassVar[str] = "return_mean"
-    direction: ClassVar[Literal["max", "min"]] = "max"
 
     def suits(self, spec: Spec) -> bool:
         return isinstance(spec.target, Actions)

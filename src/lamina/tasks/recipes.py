@@ -38,6 +38,6 @@ def table(data: Data, quality: Quality) -> Choice:
     tiny = rows < TINY_TABLE
     words = {
         "hidden": "32" if tiny else "64,64", "epochs": min(epochs, 300), "batch": batch, "learning_rate": 2e-3, "schedule": "cosine",
-        "weight_decay": 0.5 if tiny else 0.05, "dropout": 0.1, "ema": 0.99, "patience": 10, "precision": "f32",
+        "weight_decay": 0.5 if tiny else 0.05, "dropout": 0.1, "ema": 0.99, "patience": 10, "monitor": "loss", "precision": "f32",
     }  # fmt: skip
     return Choice("mlp", "supervised", words)

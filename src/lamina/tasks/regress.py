@@ -1,7 +1,7 @@
 """How much is it?"""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from lamina.baselines.tables import trivial_and_linear
 from lamina.core.data import Data, Split, batches
@@ -18,7 +18,6 @@ class Regress:
 
     name: ClassVar[str] = "regress"
     monitor: ClassVar[str] = "rmse"
-    direction: ClassVar[Literal["max", "min"]] = "min"
 
     def suits(self, spec: Spec) -> bool:
         return isinstance(spec.target, Numbers)

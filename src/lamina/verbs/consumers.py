@@ -1,10 +1,11 @@
 """Plain consumers of events. Each is a fold over the events, so a resumed run rebuilds it from events.jsonl."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
+from lamina.core.errors import unknown
 from lamina.core.events import Event
-from lamina.core.task import Task, is_better
+from lamina.core.task import LOWER_IS_BETTER, is_better
 
 
 class Consumer(Protocol):
@@ -14,35 +15,38 @@ class Consumer(Protocol):
 
 
 class Patience:
-    """Stops after `rounds` validations without a gain for the task; 0 never stops."""
+    """Stops after `rounds` validations without a gain in `monitor`; 0 never stops."""
 
-    def __init__(self, task: Task, rounds: int) -> None:
-        self.task, self.rounds = task, rounds
+    def __init__(self, monitor: str, rounds: int) -> None:
+        self.monitor, self.rounds = monitor, rounds
         self.best: Mapping[str, float] | None = None
         self.stale = 0
 
     def feed(self, event: Event) -> str:
         if event.kind != "valid":
             return ""
-        better = is_better(self.task, event.values, self.best)
+        better = is_better(self.monitor, event.values, self.best)
         self.best, self.stale = (event.values, 0) if better else (self.best, self.stale + 1)
         return "patience" if self.rounds and self.stale >= self.rounds else ""
 
 
 class Until:
-    """Stops when every wanted figure of the validation split is reached; `directions`: max or min by figure."""
+    """Stops when every wanted figure of the validation split is reached."""
 
-    def __init__(self, wanted: Mapping[str, float], lower_is_better: frozenset[str]) -> None:
-        self.wanted, self.lower = wanted, lower_is_better
+    def __init__(self, wanted: Mapping[str, float]) -> None:
+        self.wanted = wanted
 
     def feed(self, event: Event) -> str:
         if event.kind != "valid" or not self.wanted:
             return ""
-        reached = all(self._holds(name, float(event.values[name])) for name in self.wanted)
+        reached = all(self._holds(name, event.values) for name in self.wanted)
         return "target" if reached else ""
 
-    def _holds(self, name: str, value: float) -> bool:
-        return value <= self.wanted[name] if name in self.lower else value >= self.wanted[name]
+    def _holds(self, name: str, values: Mapping[str, Any]) -> bool:
+        if name not in values:
+            raise unknown("figure", name, values)
+        value = float(values[name])
+        return value <= self.wanted[name] if name in LOWER_IS_BETTER else value >= self.wanted[name]
 
 
 class Budget:

@@ -22,7 +22,6 @@ from lamina.verbs.consumers import Budget, Patience, Until
 from lamina.verbs.request import Request
 from lamina.verbs.setup import Setup, load_data, prepare
 
-LOWER_IS_BETTER = frozenset({"loss", "rmse", "mae", "fid"})
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def _cpu() -> float:
 def _measure(setup: Setup, seconds: float | None) -> Plan:
     config = setup.configs["loop"]
     assert isinstance(config, LoopConfig)
-    return make(setup.learner, setup.method, config, seconds)
+    return make(setup.learner, setup.method, config, setup.task.monitor, seconds)
 
 
 def _follow(fit: Fit, setup: Setup, past: list[Event], limits: tuple[float | None, dict[str, float]],
@@ -117,8 +116,7 @@ def _follow(fit: Fit, setup: Setup, past: list[Event], limits: tuple[float | Non
     seconds, until = limits
     config = setup.configs["loop"]
     assert isinstance(config, LoopConfig)
-    task = setup.task
-    consumers = [Patience(task, config.patience), Until(until, LOWER_IS_BETTER), Budget(seconds)]
+    consumers = [Patience(fit.job.plan.monitor, config.patience), Until(until), Budget(seconds)]
     reason = next((r for r in (_feed(consumers, event) for event in past) if r), "")
     with fit as events:
         if reason:
@@ -159,7 +157,7 @@ def _keep(run: Run, outcome: Outcome) -> None:
         "test_details": outcome.test.details, "baselines": outcome.baselines,
         "seconds": outcome.seconds, "cpu_seconds": outcome.cpu_seconds,
     })  # fmt: skip
-    draw_run(run, outcome.setup.task.monitor, outcome.test, outcome.setup.data.spec)
+    draw_run(run, outcome.plan.monitor, outcome.test, outcome.setup.data.spec)
     for name, picture in outcome.setup.task.pictures(outcome.predictor, outcome.setup.data, outcome.plan.seed).items():
         picture.save(run.folder / name)
     run.unlock()
