@@ -12,6 +12,7 @@ from lamina.core.config import Config
 from lamina.core.events import Event
 from lamina.core.run import Run
 from lamina.core.task import LOWER_IS_BETTER, Evaluation
+from lamina.oversight.summary import layers, table
 from lamina.plan import Plan
 from lamina.verbs.request import Request
 from lamina.verbs.setup import Setup, knob_table
@@ -46,6 +47,7 @@ class Screen:
             configs = {name: config.model_dump() for name, config in setup.configs.items()}
             self._json({"plan": plan.model_dump(), "model": setup.choice.model, "configs": configs})
         else:
+            self._line(table(layers(setup.learner.model, setup.data.spec)))
             for section, config in setup.configs.items():
                 self._line(f"  {section}: {_changed(config)}")
 
@@ -95,7 +97,8 @@ class Screen:
         count = sum(p.numel() for p in model.parameters())
         self._line(f"data   {data.sheet or data.name}")
         self._line(f"       {len(data.train)} to train, {len(data.valid)} to validate, {len(data.test)} kept for the test")
-        self._line(f"task   {setup.task.name}: best = {"least" if plan.monitor in LOWER_IS_BETTER else "most"} {plan.monitor} on the validation split")
+        best = "least" if plan.monitor in LOWER_IS_BETTER else "most"
+        self._line(f"task   {setup.task.name}: best = {best} {plan.monitor} on the validation split")
         self._line(f"model  {setup.choice.model} x {setup.choice.method}, {count:,} parameters")
         self._line(f"plan   {plan.steps} steps, {plan.threads} threads, {plan.precision}, {plan.device}, seed {plan.seed}"
                    f"   about {_time(plan.steps * plan.step_seconds)}")

@@ -17,6 +17,7 @@ from lamina.models.dcgan import DCGAN
 from lamina.models.dcgan import Config as Sizes
 from lamina.optim.learner import Config as OptimConfig
 from lamina.optim.learner import Learner
+from lamina.tasks.generate import Generate, draw, gaussian_pictures, grid
 
 SPEC = Spec(input=Image(channels=1, height=8, width=8), target=Classes(names=("a", "b")))
 
@@ -145,6 +146,36 @@ def _copied(state: Any) -> Any:
 def test_a_model_without_the_two_parts_is_refused() -> None:
     with pytest.raises(UsageError, match="generator"):
         GAN.wrap(nn.Linear(2, 2), SPEC)
+
+
+def test_a_number_asks_for_a_grid_and_a_word_names_one_picture() -> None:
+    predictor = pair()[1].predictor()
+    nine, anna, again, bert = (answer.pixels for answer in Generate().predict(predictor, SPEC, ["9", "anna", "anna", "bert"]))  # type: ignore[attr-defined]
+    assert nine.shape == (24, 24)
+    assert anna.shape == (8, 8)
+    assert (anna == again).all()
+    assert (anna != bert).any()
+    with pytest.raises(UsageError, match="from 1 to"):
+        Generate().predict(predictor, SPEC, ["0"])
+
+
+def test_a_grid_holds_the_pictures_row_by_row() -> None:
+    pictures = draw(pair()[1].predictor(), 5, "anything")
+    pixels = torch.from_numpy(grid(pictures).pixels)  # 2 rows of 3, the last place empty
+    assert pixels.shape == (16, 24)
+    assert torch.equal(pixels[8:, 8:16], pictures[4, 0])
+    assert not pixels[8:, 16:].any()
+
+
+def test_the_gaussian_rival_has_the_moments_of_the_pictures() -> None:
+    """All components give mean and covariance back; the mean picture alone is the negative control."""
+    random = torch.Generator().manual_seed(2)
+    low = torch.randn(500, 3, generator=random) @ torch.randn(3, 64, generator=random) * 10 + 128
+    pictures = low.round().clamp(0, 255).byte().view(-1, 1, 8, 8)
+    real, drawn = pictures.flatten(1).double(), gaussian_pictures(pictures, 3, 4000).flatten(1).double()
+    torch.testing.assert_close(drawn.mean(0), real.mean(0), atol=3, rtol=0)
+    torch.testing.assert_close(drawn.T.cov(), real.T.cov(), atol=60, rtol=0)
+    assert real.T.cov().diagonal().min() > 60
 
 
 @pytest.mark.parametrize(("channels", "height", "width"), [(1, 28, 28), (3, 32, 32), (3, 64, 64), (1, 8, 8), (3, 30, 21)])

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from lamina.core import rng
 from lamina.core.data import Data
 from lamina.core.errors import UsageError, quoted, unknown
 from lamina.core.method import Method
+from lamina.core.run import Run
 from lamina.core.spec import Spec
 from lamina.core.task import Choice, Task
 from lamina.data import DATASETS
@@ -58,12 +60,29 @@ def prepare(request: Request) -> Setup:
         own_module.check(model, data.spec, data.train.batch(torch.arange(2) % len(data.train))["x"])
     _fill_lazy(model, data)
     method.prepare(model)
-    if request.start is not None:
-        model.load_state_dict(request.start)
+    start = request.start if request.warm_start is None else _weights_of(request.warm_start)
+    if start is not None:
+        _begin_from(start, model)
     device = machine.pick(request.device)
     settings = configs["optim"]
     assert isinstance(settings, optim.Config)
     return Setup(data, task, choice, configs, method, optim.Learner(model, settings, method.parts, request.seed, device))
+
+
+def _weights_of(folder: Path) -> Mapping[str, torch.Tensor]:
+    weights: Mapping[str, torch.Tensor] = Run.open(folder).load("best", ("weights",))["weights"]
+    return weights
+
+
+def _begin_from(start: Mapping[str, torch.Tensor], model: nn.Module) -> None:
+    """Put the weights in place of the fresh ones; they must be of the same model on data of the same shape."""
+    mine = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+    theirs = {name: tuple(t.shape) for name, t in start.items()}
+    for name in [*mine, *theirs]:
+        if mine.get(name) != theirs.get(name):
+            raise UsageError(f"weights of this model: `{name}` of shape {mine.get(name)}", f"`{theirs.get(name)}`",
+                             "Start from a run of the same model, knobs and classes.")
+    model.load_state_dict(start)
 
 
 def load_data(name: str, config: knobs.Config | Mapping[str, Any], seed: int) -> Data:

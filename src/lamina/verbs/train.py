@@ -23,7 +23,6 @@ from lamina.verbs.request import Request
 from lamina.verbs.setup import Setup, load_data, prepare
 
 
-
 @dataclass(frozen=True)
 class Watcher:
     """Who looks on: `announce` hears the plan before the first event, `event` every event."""
@@ -179,7 +178,7 @@ def described(request: Request, setup: Setup) -> dict[str, Any]:
         "seed": request.seed, "device": request.device, "quality": request.quality,
         "seconds": request.seconds, "until": dict(request.until),
         "own_module": None if request.net is None else own_module.describe(request.net),
-        "warm_start": str(request.warm_start or ""),
+        "warm_start": str(request.warm_start.resolve()) if request.warm_start else "",
     }  # fmt: skip
 
 
@@ -198,4 +197,5 @@ def _request_of(described: dict[str, Any], folder: Path) -> Request:
         data=data, task=described["task"], model=described["model"], method=described["method"], words=words,
         seed=described["seed"], device=described["device"], quality=described["quality"],
         seconds=described["seconds"], until=described["until"], out=folder,
+        warm_start=Path(described["warm_start"]) if described["warm_start"] else None,
     )  # fmt: skip
