@@ -34,7 +34,7 @@ def main() -> None:
         worse = [theirs - ours for ours, theirs in pairs]
         error = stdev(worse) / len(worse) ** 0.5
         print(f"{name:14} ours {mean(abs(o) for o, _ in pairs):.4f}   linear {mean(abs(t) for _, t in pairs):.4f}"
-              f"   worse by {mean(worse):+.4f} +- {error:.4f}   each {['%.4g/%.4g' % (abs(o), abs(t)) for o, t in pairs]}", flush=True)
+              f"   worse by {mean(worse):+.4f} +- {error:.4f}   each {[f'{abs(o):.4g}/{abs(t):.4g}' for o, t in pairs]}", flush=True)
         told[name] = {"pairs": pairs, "worse": mean(worse), "standard_error": error}
     print(json.dumps(told))
 

@@ -125,7 +125,7 @@ def test_a_state_continues_bit_by_bit(knobs: dict[str, Any]) -> None:
     other_method, other = pair(seed=0, **knobs)
     train(other_method, other, 1, 2)  # elsewhere, to be overwritten
     other.load_state(weights, state)
-    other_method.load_state({})
+    other_method.load_state(method.state())
     assert train(other_method, other, 6, 9) == straight
     assert same(parameters(other.model), parameters(learner.model))
     assert same(list(other.weights().values()), list(learner.weights().values()))
@@ -175,7 +175,7 @@ def test_the_gaussian_rival_has_the_moments_of_the_pictures() -> None:
     real, drawn = pictures.flatten(1).double(), gaussian_pictures(pictures, 3, 4000).flatten(1).double()
     torch.testing.assert_close(drawn.mean(0), real.mean(0), atol=3, rtol=0)
     torch.testing.assert_close(drawn.T.cov(), real.T.cov(), atol=60, rtol=0)
-    assert real.T.cov().diagonal().min() > 60
+    assert real.T.cov().diagonal().max() > 10 * 60
 
 
 @pytest.mark.parametrize(("channels", "height", "width"), [(1, 28, 28), (3, 32, 32), (3, 64, 64), (1, 8, 8), (3, 30, 21)])

@@ -39,7 +39,8 @@ class CNN(nn.Module):
         self.blocks = nn.Sequential(
             *(layer for n, (i, o) in enumerate(pairs) for layer in conv(i, o, 3, config, pool=n < min(pooled, len(pairs) - 1)))
         )
-        self.head = nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), Dropout(config.dropout), nn.Linear(config.widths[-1], spec.target.size))
+        last = nn.Linear(config.widths[-1], spec.target.size)
+        self.head = nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), Dropout(config.dropout), last)
         initialize(self, config.init, config.activation)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
