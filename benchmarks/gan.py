@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,7 +24,7 @@ import torch
 from lamina import __version__
 from lamina.core import rng
 from lamina.core.predictor import Predictor
-from lamina.metrics.frechet import frechet
+from lamina.metrics.frechet import Gaussian, distance
 from lamina.tasks.generate import draw, gaussian_pictures
 from lamina.verbs.setup import rebuild
 from lamina.verbs.trained import Trained, open_run
@@ -35,8 +34,6 @@ COUNTED = 1000  # samples in which every digit must appear
 JUDGE_SEED = 12345
 BARS = {"to_untrained": 1 / 10, "to_gaussian": 1 / 2, "smallest_class": 0.03}
 MARGINS = {"to_untrained": 1 / 30, "to_gaussian": 1 / 4, "smallest_class": 0.05}
-
-Features = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,7 @@ class Row:
 
 
 class Judge:
-    """The digit classifier: its features (B, D) and its answers (B,) for pictures (B, 1, 28, 28) uint8."""
+    """The digit classifier: its features and its answers for pictures (N, 1, 28, 28) uint8."""
 
     def __init__(self, trained: Trained) -> None:
         self.model = trained.predictor.model.eval()
@@ -76,13 +73,19 @@ class Judge:
     def _keep(self, layer: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         self._seen = inputs[0]
 
-    def features(self, x: torch.Tensor) -> torch.Tensor:
-        self.model(x)
-        return self._seen
+    @torch.inference_mode()
+    def gaussian(self, x: torch.Tensor) -> Gaussian:
+        """Mean and covariance of the features of pictures (N, 1, 28, 28)."""
+        features = []
+        for part in x.split(500):
+            self.model(part)
+            features.append(self._seen)
+        return Gaussian(torch.cat(features))
 
+    @torch.inference_mode()
     def shares(self, x: torch.Tensor) -> list[float]:
-        with torch.inference_mode():
-            answers = torch.cat([self.model(part).argmax(1) for part in x.split(500)])
+        """The share of each digit among the answers."""
+        answers = torch.cat([self.model(part).argmax(1) for part in x.split(500)])
         return (torch.bincount(answers, minlength=10) / len(answers)).tolist()
 
 
@@ -98,13 +101,13 @@ def judge(folder: Path) -> Judge:
     return Judge(open_run(folder, device="cpu"))
 
 
-def untrained(trained: Trained, real: torch.Tensor, features: Features) -> float:
-    """The distance of the generator before its first step: the nearer of its two modes (running or batch statistics)."""
+def untrained(trained: Trained) -> list[torch.Tensor]:
+    """Pictures of the generator before its first step, with running statistics and with those of the batch."""
     rng.reseed(trained.described["seed"], 0, "weights")
     model = rebuild(trained.described, trained.spec, None)
     running = draw(Predictor(model, torch.device("cpu")), PICTURES, "benchmark")
     batch = draw(_Training(model), PICTURES, "benchmark")
-    return min(frechet(real, pictures, features) for pictures in (running, batch))
+    return [running, batch]
 
 
 class _Training:
@@ -126,12 +129,12 @@ def measure(seed: int, duration: str, folder: Path, judge: Judge) -> Row:
     seconds = time.perf_counter() - start
     trained = open_run(folder, device="cpu")
     data, plan = trained.data(), trained.run.read("plan")
-    real, train = (split.batch(torch.arange(PICTURES))["x"] for split in (data.test, data.train))
+    test, train = (split.batch(torch.arange(PICTURES))["x"] for split in (data.test, data.train))
     samples = draw(trained.predictor, PICTURES, "benchmark")
-    rivals = (samples, gaussian_pictures(train, 10, PICTURES), train)
-    fid, gaussian, floor = (frechet(real, pictures, judge.features) for pictures in rivals)
-    before = untrained(trained, real, judge.features)
-    classes = judge.shares(samples[:COUNTED])
+    real = judge.gaussian(test)
+    shown = (samples, gaussian_pictures(train, 10, PICTURES), train, *untrained(trained))
+    fid, gaussian, floor, *first = (distance(real, judge.gaussian(pictures)) for pictures in shown)
+    before, classes = min(first), judge.shares(samples[:COUNTED])  # the nearer one is the stricter bar
     return Row(
         seed, fid, before, gaussian, floor, fid / before, fid / gaussian, min(classes), classes, seconds,
         plan["steps"], plan["threads"], plan["precision"],
@@ -172,6 +175,7 @@ def main() -> None:
     words.add_argument("--for", dest="duration", default="3m", help="time allowed for each training")
     words.add_argument("--out", type=Path, default=None, help="where judge and runs are kept; a temporary folder if left out")
     asked = words.parse_args()
+    torch.set_num_threads(1)  # of the judging only; lamina plans its own
     with tempfile.TemporaryDirectory() as temporary:
         folder = asked.out or Path(temporary)
         referee = judge(folder / "judge")

@@ -40,9 +40,12 @@ def main() -> None:
     words.add_argument("--seeds", type=int, default=1, help="of the job `default`")
     words.add_argument("--epochs", type=int, default=0, help="of the jobs `mlp` and `conv`")
     words.add_argument("--peers", nargs="+", default=list(PEERS))
+    words.add_argument("--core", type=int, default=None, help="pin every peer to this processor: fair CPU seconds on a busy machine")
     words.add_argument("--python", action="append", default=[], metavar="PACKAGE=PYTHON", help="the Python that has a package")
     asked = words.parse_args()
     pythons = dict(word.split("=", 1) for word in asked.python)
+    if asked.core is not None:
+        os.sched_setaffinity(0, {asked.core})
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MNIST_NPZ"] = str(write_data(Path(folder)))
         for job in asked.jobs:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,16 +35,32 @@ class _Group(click.Group):
     """Shows Lamina's errors as three parts, with their exit code, and never a traceback."""
 
     def invoke(self, context: click.Context) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # the name of a file may hold bytes that are no text
         try:
             return super().invoke(context)
         except click.exceptions.Exit:
             raise
+        except KeyboardInterrupt:
+            _say("stopped without saving.")
+            context.exit(130)
         except Exception as error:
-            code = getattr(error, "exit_code", None)
+            code = 1 if _is_of_the_machine(error) else getattr(error, "exit_code", None)
             if code is None or isinstance(error, click.ClickException):
                 raise
-            click.echo(f"lamina: {error}", err=True)
+            _say(f"expected a file that can be read and written; came `{error}`. Check name, rights and room."
+                 if _is_of_the_machine(error) else str(error))
             context.exit(code)
+
+
+def _is_of_the_machine(error: Exception) -> bool:
+    """A disk, a file or a right that failed; a reader of our output that went away is no failure."""
+    return isinstance(error, OSError) and not isinstance(error, BrokenPipeError)
+
+
+def _say(text: str) -> None:
+    click.echo(f"lamina: {text}", err=True)
 
 
 @click.group(cls=_Group, context_settings=SETTINGS)
@@ -74,13 +92,14 @@ def _shared(command: Callable[..., None]) -> Callable[..., None]:
 @_shared
 def train(data: str | None, words: Words, resume: Path | None, dry: bool, knobs: bool, as_json: bool, **options: Any) -> None:
     from lamina import terminal
-    from lamina.verbs.ask import request_of
+    from lamina.verbs.ask import refuse_beside_resume, request_of
     from lamina.verbs.train import plan
     from lamina.verbs.train import resume as continue_run
     from lamina.verbs.train import train as fit
 
     screen = terminal.Screen(as_json)
     if resume is not None:
+        refuse_beside_resume({"DATA": data, "KNOB=VALUE": words, "dry": dry, "knobs": knobs} | options)
         screen.finish(continue_run(resume, screen.watcher()))
         return
     if data is None:
@@ -104,7 +123,7 @@ def evaluate(run: Path, as_json: bool, device: str) -> None:
     terminal.Screen(as_json).evaluation(run, *look(run, device))
 
 
-@main.command("predict", help=VERBS["predict"], context_settings=SETTINGS)
+@main.command("predict", help=VERBS["predict"], context_settings={**SETTINGS, "ignore_unknown_options": True})  # a row may begin with -0.5
 @click.argument("run", type=PATH)
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE|FOLDER|GLOB|ROW|-...")
 @click.option("--out", type=PATH, metavar="FOLDER", help="Where pictures that are predicted go; RUN/predictions if left out.")

@@ -7,18 +7,16 @@ Leaving the block saves, also after a break, an exception or ctrl-C. A valid eve
 state, before it is yielded; so is whatever a consumer was shown last when it leaves.
 """
 
-import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 import torch
 
-from lamina.core import events as telling
 from lamina.core import rng
 from lamina.core.data import Data
 from lamina.core.errors import Interrupted
@@ -54,34 +52,47 @@ class Fit:
         self._counts: dict[str, int] = {}
         self._reason = ""
         self._saved_at = self._validated_at = -1
-        self._interrupted = self._inside = False
+        self._interrupted = self._inside = self._closed = False
         self._clock = 0.0
         self._started = time.perf_counter()
+        self._old_handler: Any = None
         self._events: Iterator[Event] = self._work()
 
     # -- the loop ---------------------------------------------------------------------------------
 
     def _work(self) -> Iterator[Event]:
-        job, plan = self.job, self.job.plan
-        while self.step < plan.steps and not self._reason:
-            self._update(self.step + 1)
-            if self.step % plan.log_every == 0 or self.step % plan.valid_every == 0 or self.step == plan.steps:
-                job.learner.check()
-                yield self._tell("train", self._means() | job.method.counters(self.step))
-            if self.step % plan.valid_every == 0:
-                yield from self._validate()
-            elif self.step % plan.save_every == 0:
-                self._save()
-                yield self._tell("saved", {})
+        while self.step < self.job.plan.steps and not self._reason:
+            if self._interrupted:
+                raise Interrupted("to train on", "ctrl-C", self._how_to_resume())
+            yield from self._undivided(self._step)
         if self._validated_at != self.step:
-            yield from self._validate()
+            yield from self._undivided(self._validate)
         yield self._tell("done", {"reason": self._reason or "steps", "best_step": self.best["step"]} | self.best["figures"])
+
+    def _undivided(self, work: Callable[[], list[Event]]) -> list[Event]:
+        """An update and all that is due after it are one: whoever leaves or fails, no step is saved in the middle."""
+        self._inside = True
+        told = work()
+        self._inside = False
+        return told
+
+    def _step(self) -> list[Event]:
+        """One update, and all that is due after it: told, judged and saved before any of it is shown."""
+        self._update(self.step + 1)
+        plan, told = self.job.plan, []
+        validates = self.step % plan.valid_every == 0
+        if validates or self.step % plan.log_every == 0 or self.step == plan.steps:
+            self.job.learner.check()
+            told.append(self._tell("train", self._means() | self.job.method.counters(self.step)))
+        if validates:
+            told += self._validate()
+        elif self.step % plan.save_every == 0:
+            told.append(self._tell("saved", {}))
+            self._save()
+        return told
 
     def _update(self, step: int) -> None:
         learner, method = self.job.learner, self.job.method
-        if self._interrupted:
-            raise Interrupted("to train on", "ctrl-C", self._how_to_resume())
-        self._inside = True
         rng.reseed(learner.seed, step, "update")
         learner.begin(step)
         values = method.update(learner, method.next_batch(learner, step).to(learner.device))
@@ -89,7 +100,6 @@ class Fit:
             self._sums[name] = self._sums[name] + value.detach() if name in self._sums else value.detach().clone()
             self._counts[name] = self._counts.get(name, 0) + 1
         self.step = step
-        self._inside = False
 
     def _means(self) -> dict[str, Any]:
         """The mean of each value since the last train event, fetched from the device only now."""
@@ -97,37 +107,36 @@ class Fit:
         self._sums, self._counts = {}, {}
         return means
 
-    def _validate(self) -> Iterator[Event]:
+    def _validate(self) -> list[Event]:
+        """Judge the weights and save them: a valid event is on disk, with its state, before it is shown."""
         job = self.job
         seed = rng.key(job.plan.seed, self.step, "valid")
         predictor = job.learner.predictor()
         found = job.task.evaluate(predictor, job.data.valid, seed)
         improved = is_better(job.plan.monitor, found.metrics, self.best["figures"])
+        picture = job.task.sample(predictor, job.data.spec, job.plan.seed) if job.run else None
+        told = [self._tell("valid", dict(found.metrics))]
+        if picture is not None and job.run is not None:
+            name = f"samples/{self.step}{picture.ending}"
+            job.run.draw(name, picture)
+            told.append(self._tell("sample", {"file": name}))
         if improved:
             self.best = {"step": self.step, "figures": dict(found.metrics)}
         job.learner.validated(improved)
-        told = [self._tell("valid", dict(found.metrics))]
-        picture = job.task.sample(predictor, job.data.spec, job.plan.seed) if job.run else None
-        if picture is not None and job.run is not None:
-            name = f"samples/{self.step}.png"
-            (job.run.folder / "samples").mkdir(exist_ok=True)
-            picture.save(job.run.folder / name)
-            told.append(self._tell("sample", {"file": name}))
         self._validated_at = self.step
-        self._save(improved)
-        yield from told
+        self._save()
+        return told
 
     # -- keeping ----------------------------------------------------------------------------------
 
     def _tell(self, kind: Kind, values: dict[str, Any]) -> Event:
         event = Event(self.step, kind, values, self._clock + time.perf_counter() - self._started)
         if self.job.run is not None:
-            with self.job.run.events_file.open("a", encoding="utf-8") as file:
-                file.write(event.to_json() + "\n")
+            self.job.run.tell(event)
         return event
 
-    def _save(self, best: bool = False) -> None:
-        job = self.job
+    def _save(self) -> None:
+        job, best = self.job, self._validated_at == self.step == self.best["step"]
         if job.run is None:
             if best:
                 self.best_weights = {k: v.detach().clone() for k, v in job.learner.weights().items()}
@@ -136,9 +145,6 @@ class Fit:
             "learner": job.learner.state(), "method": job.method.state(), "best": self.best,
             "sums": self._sums, "counts": self._counts, "validated": self._validated_at,
         }  # fmt: skip
-        if job.run.events_file.exists():
-            with job.run.events_file.open("rb") as file:
-                os.fsync(file.fileno())
         job.run.save(self.step, {"weights": job.learner.weights(), "rest": rest}, best)
         self._saved_at = self.step
 
@@ -146,17 +152,16 @@ class Fit:
         """Continue where the run stopped; returns the events told so far."""
         run = self.job.run
         assert run is not None, "a run in memory cannot be resumed"
-        step = run.pointer("last") or 0
-        run.cut_events(step)
-        past = list(telling.read(run.events_file))
-        if step:
+        found = run.pointer("last")
+        if found is not None:
             state = run.load("last")
             rest = state["rest"]
             self.job.learner.load_state(state["weights"], rest["learner"])
             self.job.method.load_state(rest["method"])
             self.best, self._sums, self._counts = rest["best"], rest["sums"], rest["counts"]
             self._validated_at = rest["validated"]
-        self.step = self._saved_at = step
+        self.step = self._saved_at = found or 0
+        past = run.cut(self.step)  # the last: nothing of a run that cannot be continued is changed
         self._clock = past[-1].time if past else 0.0
         return past
 
@@ -165,8 +170,9 @@ class Fit:
         self._reason = self._reason or reason
 
     def close(self, save: bool = True) -> None:
-        """Leave; a trial that is not worth keeping is closed without saving."""
+        """Leave; a trial that is not worth keeping is closed without saving. What was closed stays closed."""
         self._events = iter(())
+        save, self._closed = save and not self._closed, True
         if save and self._saved_at != self.step and self.job.run is not None:
             self._save()
 
@@ -174,7 +180,6 @@ class Fit:
 
     def __enter__(self) -> "Fit":
         apply(self.job.plan, self.job.learner)
-        self._old_handler = None
         if threading.current_thread() is threading.main_thread():
             self._old_handler = signal.signal(signal.SIGINT, self._on_interrupt)
         self._started = time.perf_counter()

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 import sys
 import time
@@ -136,7 +137,16 @@ class Screen:
         print(text, file=self.out, flush=True)
 
     def _json(self, content: dict[str, Any]) -> None:
-        print(json.dumps(content, ensure_ascii=False), flush=True)
+        print(json.dumps(_finite(content), ensure_ascii=False), flush=True)
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no NaN and no infinity: null."""
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _figures(values: Any) -> str:

@@ -167,10 +167,11 @@ def test_a_grid_holds_the_pictures_row_by_row() -> None:
     assert not pixels[8:, 16:].any()
 
 
-def test_the_gaussian_rival_has_the_moments_of_the_pictures() -> None:
+@pytest.mark.parametrize("count", [50, 500])  # fewer and more than the 64 pixels
+def test_the_gaussian_rival_has_the_moments_of_the_pictures(count: int) -> None:
     """All components give mean and covariance back; the mean picture alone is the negative control."""
     random = torch.Generator().manual_seed(2)
-    low = torch.randn(500, 3, generator=random) @ torch.randn(3, 64, generator=random) * 10 + 128
+    low = torch.randn(count, 3, generator=random) @ torch.randn(3, 64, generator=random) * 10 + 128
     pictures = low.round().clamp(0, 255).byte().view(-1, 1, 8, 8)
     real, drawn = pictures.flatten(1).double(), gaussian_pictures(pictures, 3, 4000).flatten(1).double()
     torch.testing.assert_close(drawn.mean(0), real.mean(0), atol=3, rtol=0)

@@ -20,7 +20,7 @@ def trivial_and_linear(data: Data, judge: Judge) -> dict[str, dict[str, float]]:
     classes = data.spec.target.kind == "classes"
     rivals = {"most frequent" if classes else "mean": _constant(rows, classes, data.spec.target.size)}
     if rows["x"].numel() <= MOST_CELLS and data.spec.target.kind != "labels":
-        rivals["linear"] = _linear(rows, classes)
+        rivals["linear"] = _linear(rows, data.spec.target.size if classes else 0)
     return {name: judge(rival, data.test).metrics for name, rival in rivals.items()}
 
 
@@ -42,7 +42,8 @@ def _constant(rows: Batch, classes: bool, size: int) -> Rival:
     return Rival(lambda x: np.tile(row.numpy(), (len(x), 1)))
 
 
-def _linear(rows: Batch, classes: bool) -> Rival:
+def _linear(rows: Batch, classes: int) -> Rival:
+    """Linear regression, or with `classes` logistic regression."""
     from sklearn.linear_model import LinearRegression, LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -52,9 +53,12 @@ def _linear(rows: Batch, classes: bool) -> Rival:
     model.fit(rows["x"].flatten(1).double().numpy(), y)
     if not classes:
         return Rival(lambda x: model.predict(x).reshape(len(x), -1))
-    return Rival(lambda x: _log_probabilities(model, x))
+    return Rival(lambda x: _log_probabilities(model, x, classes))
 
 
-def _log_probabilities(model: Any, x: np.ndarray) -> np.ndarray:
-    logs: np.ndarray = np.log(np.clip(model.predict_proba(x), 1e-12, 1))
+def _log_probabilities(model: Any, x: np.ndarray, classes: int) -> np.ndarray:
+    """(B, K); a class without a training row is held impossible."""
+    probabilities = np.zeros((len(x), classes))
+    probabilities[:, model.classes_] = model.predict_proba(x)
+    logs: np.ndarray = np.log(np.clip(probabilities, 1e-12, 1))
     return logs

@@ -8,17 +8,23 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from lamina.core import events, tree
-from lamina.core.errors import RunError, TrainingError
+from lamina.core.errors import LaminaError, RunError, TrainingError
+from lamina.core.predictions import Drawable
 
 FORMAT = 1
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Run:
@@ -34,7 +40,10 @@ class Run:
         if (folder / "config.json").exists():
             raise RunError("a folder without a run", f"`{folder}`, which holds one",
                            f"Continue it with `lamina train --resume {folder}`, or give another `--out`.")
-        (folder / "states").mkdir(parents=True, exist_ok=True)
+        try:
+            (folder / "states").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _not_writable(folder, error) from error
         run = Run(folder)
         run.lock()
         return run
@@ -53,14 +62,16 @@ class Run:
 
     def lock(self) -> None:
         """Hold the run for this process; the kernel lets go when the process dies."""
-        handle = (self.folder / "lock").open("w")
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            handle.close()
+            self._lock = (self.folder / "lock").open("w")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.unlock()
             raise RunError("a run that no other process trains", f"`{self.folder}`, which is in use",
                            "Wait for it to end, or give another `--out`.") from error
-        self._lock = handle
+        except OSError as error:
+            self.unlock()
+            raise _not_writable(self.folder, error) from error
 
     def unlock(self) -> None:
         """Let go of the run."""
@@ -68,19 +79,47 @@ class Run:
             self._lock.close()
             self._lock = None
 
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.unlock()
+
     def read(self, name: str) -> dict[str, Any]:
         """One of the run's JSON files, by its stem."""
         path = self.folder / f"{name}.json"
-        try:
-            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunError(f"a readable `{name}.json` in the run", f"`{path}`: {error}",
-                           "The run is damaged; train again, or restore the file.") from error
-        return found
+        with _whole(path):
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(found, dict):
+                raise ValueError("it holds no words and values")
+            return _Content(found, path)
+
+    def read_as(self, name: str, kind: type[Model]) -> Model:
+        """One of the run's JSON files as the pydantic model that wrote it."""
+        with _whole(self.folder / f"{name}.json"):
+            return kind.model_validate(dict(self.read(name)))
 
     def write(self, name: str, content: dict[str, Any]) -> None:
         """Replace one of the run's JSON files atomically."""
-        replace(self.folder / f"{name}.json", json.dumps(content, indent=1, ensure_ascii=False))
+        with self._room():
+            replace(self.folder / f"{name}.json", json.dumps(content, indent=1, ensure_ascii=False))
+
+    def tell(self, event: events.Event) -> None:
+        """Add an event to the run's."""
+        with self._room(), self.events_file.open("a", encoding="utf-8") as file:
+            file.write(event.to_json() + "\n")
+
+    def told(self) -> list[events.Event]:
+        """All events so far."""
+        with _whole(self.events_file):
+            return list(events.read(self.events_file))
+
+    def draw(self, name: str, picture: Drawable) -> None:
+        """Write a picture into the run's folder."""
+        path = self.folder / name
+        with self._room():
+            path.parent.mkdir(exist_ok=True)
+            picture.save(path)
 
     @property
     def events_file(self) -> Path:
@@ -88,45 +127,101 @@ class Run:
 
     def pointer(self, name: str) -> int | None:
         """The step that `last` or `best` points to."""
+        found = self._pointed(name)
+        return int(found.rstrip("+")) if found else None
+
+    def _pointed(self, name: str) -> str:
+        """The folder in `states/` that `last` or `best` points to, or ""."""
         path = self.folder / name
-        return int(path.read_text()) if path.exists() else None
+        with _whole(path):
+            found = path.read_text(encoding="utf-8") if path.exists() else ""
+            if not re.fullmatch(r"(\d+\+*)?", found):
+                raise ValueError(f"`{found[:20]}` is no state")
+        return found
 
     def save(self, step: int, state: dict[str, Any], best: bool) -> None:
         """Keep the state of one step as `last`, and as `best` if it is; older states go.
 
-        `state["weights"]` is what evaluation uses; the rest is what a resumed run needs.
+        `state["weights"]` is what evaluation uses; the rest is what a resumed run needs. A step that is saved again,
+        as more became known of it, gets a folder of its own: what `last` points to is never touched.
         """
-        target = self.folder / "states" / str(step)
-        try:
-            if not target.exists():
-                _write_state(target, state)
-            for name in ("last", "best") if best else ("last",):
-                replace(self.folder / name, str(step))
-        except (OSError, SafetensorError) as error:
-            raise TrainingError("room to save the run", f"`{error}` at `{target}`",
-                                f"Free some disk, then `lamina train --resume {self.folder}`.") from error
-        keep = {str(self.pointer("last")), str(self.pointer("best"))}
+        name = str(step)
+        while (self.folder / "states" / name).exists():
+            name += "+"
+        with self._room():
+            if self.events_file.exists():
+                _flush(self.events_file)
+            _write_state(self.folder / "states" / name, state)
+            for pointer in ("last", "best") if best else ("last",):
+                replace(self.folder / pointer, name)
+            _flush(self.folder)
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove the states that nothing points to, and those that were never finished."""
+        keep = {self._pointed("last"), self._pointed("best")}
         for old in (self.folder / "states").iterdir():
             if old.name not in keep:
                 shutil.rmtree(old, ignore_errors=True)
 
     def load(self, name: str = "best", only: tuple[str, ...] = ("weights", "rest")) -> dict[str, Any]:
         """The state that `last` or `best` points to, checked against its checksums."""
-        step = self.pointer(name)
-        if step is None:
+        found = self._pointed(name)
+        if not found:
             raise RunError("a run with a saved state", f"`{self.folder}`, which has none yet",
                            f"Train it first: `lamina train --resume {self.folder}`.")
-        folder = self.folder / "states" / str(step)
-        try:
-            described = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        folder = self.folder / "states" / found
+        with _whole(folder):
+            described = _described(folder / "state.json")
             return {part: _load_part(folder, part, described[part]) for part in only}
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            raise RunError("a whole saved state", f"`{folder}`: {error}", "The run is damaged; train again.") from error
 
-    def cut_events(self, step: int) -> None:
-        """Drop the events after `step`, as a resumed run will tell them again."""
-        kept = [event for event in events.read(self.events_file) if event.step <= step and event.kind != "done"]
-        replace(self.events_file, "".join(event.to_json() + "\n" for event in kept))
+    def cut(self, step: int) -> list[events.Event]:
+        """Go back to `step`, from where a resumed run goes on: drop the events after it, which it will tell again, and
+        what a crash left half done. Returns the events that are left."""
+        kept = [event for event in self.told() if event.step <= step and event.kind != "done"]
+        with self._room():
+            replace(self.events_file, "".join(event.to_json() + "\n" for event in kept))
+            self._sweep()
+        return kept
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Where the run is written to: a disk that is full or cannot be written to is said in three parts."""
+        try:
+            yield
+        except (OSError, SafetensorError) as error:
+            raise TrainingError("room to save the run, in a folder that can be written", f"`{error}` at `{self.folder}`",
+                                f"What was saved before is whole. Free some disk, then `lamina train --resume {self.folder}`.") from error
+
+
+class _Content(dict[str, Any]):
+    """What a JSON file of the run says; a word that is missing is damage."""
+
+    def __init__(self, found: dict[str, Any], path: Path) -> None:
+        super().__init__(found)
+        self.path = path
+
+    def __missing__(self, key: str) -> Any:
+        raise _damaged(self.path, f"no `{key}`")
+
+
+def _damaged(path: Path, what: str) -> RunError:
+    return RunError("a whole run", f"`{path}`: {what}", "The run is damaged; restore the file, or train again.")
+
+
+def _not_writable(folder: Path, error: OSError) -> RunError:
+    return RunError("a run folder that can be written", f"`{folder}`: {error}", "Give another `--out`, or mend its rights.")
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Where the run is read: what cannot be understood is damage."""
+    try:
+        yield
+    except LaminaError:
+        raise
+    except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
+        raise _damaged(path, str(error).partition("\n")[0]) from error
 
 
 def replace(path: Path, text: str) -> None:
@@ -150,9 +245,18 @@ def _write_state(target: Path, state: dict[str, Any]) -> None:
         save_file({k: t.detach().cpu().contiguous().clone() for k, t in tensors.items()}, path)
         _flush(path)
         described[part] = {"tree": skeleton, "sha256": _sha256(path)}
-    replace(temporary / "state.json", json.dumps(described))
+    replace(temporary / "state.json", json.dumps({"sha256": _sha256_of(described), "parts": described}))
     temporary.replace(target)
     _flush(target.parent)
+
+
+def _described(path: Path) -> dict[str, Any]:
+    """The tree and the checksum of each part of a state."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if _sha256_of(found["parts"]) != found["sha256"]:
+        raise ValueError(f"`{path.name}` is not the file that was saved")
+    parts: dict[str, Any] = found["parts"]
+    return parts
 
 
 def _load_part(folder: Path, part: str, described: dict[str, Any]) -> Any:
@@ -160,6 +264,10 @@ def _load_part(folder: Path, part: str, described: dict[str, Any]) -> Any:
     if _sha256(path) != described["sha256"]:
         raise ValueError(f"`{path.name}` is not the file that was saved")
     return tree.put_together(described["tree"], load_file(path))
+
+
+def _sha256_of(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -93,8 +93,10 @@ def is_better(monitor: str, new: Mapping[str, float], old: Mapping[str, float] |
     if monitor not in new:
         raise unknown("figure", monitor, new)
     value = float(new[monitor])
-    if old is None or not math.isfinite(value):
-        return old is None
+    if old is None or not math.isfinite(float(old[monitor])):
+        return old is None or math.isfinite(value)
+    if not math.isfinite(value):
+        return False
     best = float(old[monitor])
     if value == best:
         return float(new.get("loss", 0)) < float(old.get("loss", 0))

@@ -51,17 +51,21 @@ def from_arrays(
     class only, and for lengths that differ.
     """
     x, y = np.asarray(x), np.asarray(y)
-    if len(x) != len(y) or len(x) == 0:
-        raise DataError("as many inputs as targets, at least one", f"`{len(x)}` inputs and `{len(y)}` targets",
+    inputs, answers = (len(array) if array.ndim else 0 for array in (x, y))
+    if inputs != answers or x.size == 0:
+        raise DataError("as many inputs as targets, at least one", f"inputs of shape `{x.shape}` and targets of `{y.shape}`",
                         "Check how the arrays were made.")
-    inputs, tensor = _input(x, tuple(names))
-    target, answers = _target(y)
+    seen, tensor = _input(x, tuple(names))
+    target, wanted = _target(_plain(y))
     rows = None if weight is None else torch.as_tensor(np.asarray(weight, np.float32))
-    return Spec(input=inputs, target=target), ArraySplit(tensor, answers, rows), sheet or f"`{name}`: {len(x)} rows"
+    return Spec(input=seen, target=target), ArraySplit(tensor, wanted, rows), sheet or f"`{name}`: {len(x)} rows"
 
 
 def cut(name: str, spec: Spec, rows: ArraySplit, seed: int, sheet: str = "", test: ArraySplit | None = None) -> Data:
     """Rows as train, validation and test; without a `test` of its own a fifth is kept for it."""
+    least = 3 if test is None else 2
+    if len(rows) < least:
+        raise DataError(f"at least {least} rows, so that some can be held out", f"`{len(rows)}` in `{name}`", "Add examples.")
     if test is None:
         keep, held = stratified_parts(rows.y, 0.2, seed, "test")
         rows, test = rows.part(keep), rows.part(held)
@@ -78,7 +82,7 @@ def _input(x: np.ndarray, names: tuple[str, ...]) -> tuple[Image | Vector, torch
         return manner_of(pictures), pictures
     if x.dtype == object or x.dtype.kind not in "fiub":
         raise DataError("numbers or uint8 pictures as inputs", f"`{x.dtype}`", "Turn words into numbers first.")
-    table = np.ascontiguousarray(x.reshape(len(x), -1), dtype=np.float32)
+    table = _float32(x)
     _refuse_gaps(table, names)
     return Vector(size=table.shape[1], names=names), torch.from_numpy(table)
 
@@ -92,11 +96,30 @@ def _refuse_gaps(table: np.ndarray, names: tuple[str, ...]) -> None:
                         "Drop those rows or fill them in, for example with sklearn.impute.SimpleImputer.")
 
 
+def _float32(array: np.ndarray) -> np.ndarray:
+    """(N, ...) as (N, D) float32; what is too large for it becomes infinite, and is refused as such."""
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(array.reshape(len(array), -1), dtype=np.float32)
+
+
+def _plain(y: np.ndarray) -> np.ndarray:
+    """Targets held as Python objects, as data frames do, in the type that fits them; DataError for a gap."""
+    if y.dtype != object:
+        return y
+    for row, value in enumerate(y.tolist()):
+        if value is None or value != value:  # NaN differs from itself
+            raise DataError("a target in every row", f"`{value}` in row {row}, the target", "Drop such rows or fill them in.")
+    return np.asarray(y.tolist())
+
+
 def _target(y: np.ndarray) -> tuple[Classes | Labels | Numbers, torch.Tensor]:
-    if y.ndim == 2 and y.shape[1] > 1 and np.isin(y, (0, 1)).all():
+    numeric, several = y.dtype.kind in "fiub", y.size > len(y)
+    if y.ndim > 2 or y.dtype.kind not in "fiubUS" or (several and not numeric):
+        raise DataError("one word a row, or numbers, as targets", f"`{y.dtype}` {y.shape}", "Give one target a row.")
+    if several and np.isin(y, (0, 1)).all():
         return Labels(names=tuple(f"label {i}" for i in range(y.shape[1]))), torch.as_tensor(y, dtype=torch.float32)
-    if y.dtype.kind in "fc" and not (y.ndim == 1 and _whole(y)):
-        table = y.reshape(len(y), -1).astype(np.float32)
+    if several or (y.dtype.kind == "f" and not (y.ndim == 1 and _whole(y))):
+        table = _float32(y)
         _refuse_gaps(table, ("the target",) * table.shape[1])
         return Numbers(names=_number_names(table.shape[1])), torch.from_numpy(table)
     found, index = np.unique(y.reshape(-1), return_inverse=True)

@@ -27,14 +27,16 @@ def flip(x: torch.Tensor, random: torch.Generator) -> torch.Tensor:
 def warp(x: torch.Tensor, degrees: float, stretch: float, random: torch.Generator) -> torch.Tensor:
     """Turn every picture by up to `degrees` and stretch each side by up to the share `stretch`; returns float32.
 
-    (B, C, H, W); bilinear, the edge repeated outside. The sampling grid is one small product, five times
+    (B, C, H, W); bilinear, the edge repeated outside. Places run from -1 to 1 on either side, so that a turn of a
+    picture that is not square needs their ratio. The sampling grid is one small product, five times
     cheaper than torch's affine_grid.
     """
     b, _, height, width = x.shape
     draws = torch.rand(3, b, generator=random) * 2 - 1
     angle, (sx, sy) = draws[0] * math.radians(degrees), 1 + draws[1:] * stretch
-    rows = torch.stack([angle.cos() / sx, angle.sin() / sy, -angle.sin() / sx, angle.cos() / sy], 1).view(b, 2, 2).to(x.device)
+    tall = height / width
+    rows = torch.stack([angle.cos() / sx, angle.sin() * tall / sy, -angle.sin() / tall / sx, angle.cos() / sy], 1)
     ys, xs = (torch.linspace(-1 + 1 / n, 1 - 1 / n, n, device=x.device) for n in (height, width))
     places = torch.stack([xs.expand(height, width), ys[:, None].expand(height, width)]).flatten(1)  # (2, H * W)
-    grid = (rows @ places).view(b, 2, height, width).permute(0, 2, 3, 1)
+    grid = (rows.view(b, 2, 2).to(x.device) @ places).view(b, 2, height, width).permute(0, 2, 3, 1)
     return F.grid_sample(x.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)

@@ -25,18 +25,20 @@ def read_one(spec: Image | Vector, one: Any) -> torch.Tensor:
     if isinstance(spec, Image):
         pixels = open_picture(Path(one)) if isinstance(one, str | Path) else np.asarray(one)
         return as_spec(pixels, spec, str(one) if isinstance(one, str | Path) else "the array")
-    if isinstance(one, str | Path):
-        one = _numbers(str(one))
-    row = torch.as_tensor(np.asarray(one, np.float32)).reshape(-1)
+    row = torch.as_tensor(_numbers(one)).reshape(-1)
     if len(row) != spec.size:
-        raise DataError(f"a row of {spec.size} numbers", f"`{len(row)}` of them", f"The columns are: {', '.join(spec.names)}.")
+        columns = f"The columns are: {', '.join(spec.names)}." if spec.names else "Give as many as the model was trained on."
+        raise DataError(f"a row of {spec.size} numbers", f"`{len(row)}` of them", columns)
     if not row.isfinite().all():
         raise DataError("finite numbers", f"`{row.tolist()}`", "Fill in the gaps first.")
     return row
 
 
-def _numbers(text: str) -> list[float]:
+def _numbers(one: Any) -> np.ndarray:
+    """Numbers, or their text with commas between; what is too large for float32 becomes infinite."""
     try:
-        return [float(word) for word in text.split(",")]
-    except ValueError as error:
-        raise DataError("a row of numbers as `5.1,3.5,1.4,0.2`", f"`{text}`", "Separate the numbers by commas.") from error
+        values = [float(word) for word in str(one).split(",")] if isinstance(one, str | Path) else one
+        with np.errstate(over="ignore"):
+            return np.array(values, np.float32)
+    except (ValueError, TypeError) as error:
+        raise DataError("a row of numbers as `5.1,3.5,1.4,0.2`", f"`{one}`", "Separate the numbers by commas.") from error

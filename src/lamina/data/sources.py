@@ -11,14 +11,19 @@ import sys
 import tempfile
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 from lamina.core.errors import DataError
 
 SECONDS_TO_ANSWER = 4
 MOST_BYTES = 1 << 31
+FAILURES = (  # of a source: no answer, a broken archive, other content
+    OSError, ValueError, KeyError, EOFError, HTTPException, zlib.error, zipfile.BadZipFile, subprocess.SubprocessError,
+)  # fmt: skip
 
 
 def cache_folder() -> Path:
@@ -49,12 +54,12 @@ def fetch(dataset: str, pins: dict[str, str], sources: Sequence[Source], say: Ca
     for source in sources:
         try:
             found = source.fetch()
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, subprocess.SubprocessError) as error:
+        except FAILURES as error:
             reasons.append(f"{source.name}: {_first_line(error)}")
             say(f"{reasons[-1]}; trying the next source")
             continue
         if _matches(found, pins):
-            _keep(folder, found)
+            _keep(folder, found, say)
             return found
         reasons.append(f"{source.name}: not the pinned content")
         say(f"{reasons[-1]}; trying the next source")
@@ -87,12 +92,15 @@ def _matches(found: dict[str, bytes], pins: dict[str, str]) -> bool:
     return all(name in found and hashlib.sha256(found[name]).hexdigest() == pin for name, pin in pins.items())
 
 
-def _keep(folder: Path, found: dict[str, bytes]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in found.items():
-        part = folder / f"{name}.{os.getpid()}.part"
-        part.write_bytes(content)
-        part.replace(folder / name)
+def _keep(folder: Path, found: dict[str, bytes], say: Callable[[str], None]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in found.items():
+            part = folder / f"{name}.{os.getpid()}.part"
+            part.write_bytes(content)
+            part.replace(folder / name)
+    except OSError as error:  # the content is at hand, so a full or read-only disk is no reason to stop
+        say(f"not kept for the next time: {error}; set LAMINA_CACHE to another folder")
 
 
 def _first_line(error: Exception) -> str:

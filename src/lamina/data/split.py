@@ -14,6 +14,7 @@ def stratified_parts(y: torch.Tensor, share: float, seed: int, stream: str) -> t
     if y.ndim == 1 and y.dtype == torch.int64:
         shuffled = shuffled[torch.argsort(y[shuffled], stable=True)]  # classes one after another, each shuffled
         held = _every(shuffled, share)
+        held[len(held) // 2] |= not held.any()
     else:
         held = torch.zeros(len(y), dtype=torch.bool)
         held[: max(1, round(len(y) * share))] = True

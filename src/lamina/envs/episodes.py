@@ -33,7 +33,7 @@ class EpisodeSplit:
         env = make(self.env)
         first = [env.reset(seed=self.seed_of(int(i)))[0] for i in indices]
         env.close()
-        return Batch(x=torch.from_numpy(np.stack(first).astype(np.float32)))
+        return Batch(x=torch.from_numpy(np.stack(first).astype(np.float32)).flatten(1))
 
     def order(self, seed: int, epoch: int) -> torch.Tensor:
         """Episodes are begun in their own order."""
@@ -58,7 +58,7 @@ def make(env: str, render: bool = False) -> Any:
     except gym.error.DependencyNotInstalled as error:
         do = "Install them, for example with pip install 'lamina[rl]'."
         raise UsageError(f"the packages that `{env}` needs", str(error), do) from error
-    except gym.error.Error as error:
+    except (gym.error.Error, ModuleNotFoundError) as error:
         raise unknown("environment", env, list(gym.registry)) from error
 
 
@@ -74,10 +74,14 @@ def load(env: str, seed: int) -> Data:
     gym = gymnasium()
     spaces = opened.observation_space, opened.action_space
     opened.close()
-    if not isinstance(spaces[0], gym.spaces.Box) or not isinstance(spaces[1], gym.spaces.Discrete):
-        raise UsageError("an environment with a box of observations and discrete actions", f"`{env}`: {spaces[0]}, {spaces[1]}",
+    if not isinstance(spaces[0], gym.spaces.Box) or not _from_zero(spaces[1]):
+        raise UsageError("an environment with a box of observations and discrete actions from 0", f"`{env}`: {spaces[0]}, {spaces[1]}",
                          "CartPole-v1, Acrobot-v1 and LunarLander-v3 are such.")
     spec = Spec(input=Vector(size=int(np.prod(spaces[0].shape))), target=Actions(size=int(spaces[1].n), env=env))
     train, valid, test = (EpisodeSplit(env, stream, seed) for stream in ("train", "valid", "test"))
     sheet = f"{env}: {spec.input.shape[0]} numbers seen, {spaces[1].n} actions (Gymnasium)"
     return Data(env, spec, train, valid, test, sheet)
+
+
+def _from_zero(actions: Any) -> bool:
+    return isinstance(actions, gymnasium().spaces.Discrete) and actions.start == 0

@@ -26,7 +26,7 @@ class Envs:
     def _reset(self, i: int) -> np.ndarray:
         self._actions[i], self._returns[i] = [], 0.0
         observation, _ = self._envs[i].reset(seed=self.split.seed_of(self._episode[i]))
-        return np.asarray(observation, np.float32).reshape(-1)
+        return _flat(observation)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[tuple[int, np.ndarray]]]:
         """Act (E,) int; returns reward (E,), ended (E,) 0 or 1, and (i, last observation) of the truncated ones."""
@@ -39,12 +39,12 @@ class Envs:
             if stop or cut:
                 ended[i] = 1
                 if cut and not stop:
-                    truncated.append((i, np.asarray(observation, np.float32).reshape(-1)))
+                    truncated.append((i, _flat(observation)))
                 self.finished.append(self._returns[i])
                 self._episode[i] += self.count
                 self.seen[i] = self._reset(i)
             else:
-                self.seen[i] = observation
+                self.seen[i] = _flat(observation)
         self._refuse_nan(reward)
         return reward, ended, truncated
 
@@ -68,7 +68,7 @@ class Envs:
             for action in actions:
                 observation, reward, *_ = self._envs[i].step(action)
                 self._returns[i] += float(np.float32(reward))
-                self.seen[i] = observation
+                self.seen[i] = _flat(observation)
             self._actions[i] = list(actions)
         if not np.array_equal(self.seen, np.asarray(state["seen"], np.float32)):
             raise TrainingError("an environment that repeats from its seed and actions", f"`{self.split.env}`, which does not",
@@ -77,3 +77,8 @@ class Envs:
     def _refuse_nan(self, reward: np.ndarray) -> None:
         if not (np.isfinite(reward).all() and np.isfinite(self.seen).all()):
             raise TrainingError("finite observations and rewards", f"NaN or infinity from `{self.split.env}`", "Mend the environment.")
+
+
+def _flat(observation: Any) -> np.ndarray:
+    """An observation of any shape as (D,) float32."""
+    return np.asarray(observation, np.float32).reshape(-1)

@@ -61,12 +61,14 @@ class PPO:
         if not isinstance(spec.target, Actions) or not isinstance(split, EpisodeSplit):
             raise UsageError("an environment with discrete actions for `ppo`", f"`{spec.target.kind}` as target",
                              "Train CartPole-v1, for example.")
-        self.config = config
+        self.config, self.actions = config, spec.target.size
         self.envs = Envs(split, config.envs)
 
     @staticmethod
     def wrap(net: nn.Module, spec: Spec) -> nn.Module:
-        """The policy as it is."""
+        """The policy as it is; it must have an actor and a critic."""
+        if not all(isinstance(getattr(net, part, None), nn.Module) for part in ("actor", "critic")):
+            raise UsageError("a model with an `actor` and a `critic`", f"`{type(net).__name__}`", "Use `--model policy`.")
         return net
 
     def prepare(self, model: nn.Module) -> None:
@@ -83,22 +85,23 @@ class PPO:
         action = np.empty((c.horizon, c.envs), np.int64)
         reward, ended = (np.empty((c.horizon, c.envs), np.float32) for _ in range(2))
         cut: list[tuple[int, int, np.ndarray]] = []
-        draws = np.random.default_rng(rng.key(learner.seed, step, "act")).gumbel(size=(c.horizon, c.envs, self._actions(learner)))
+        draws = np.random.default_rng(rng.key(learner.seed, step, "act")).gumbel(size=(c.horizon, c.envs, self.actions))
         for t in range(c.horizon):
             x[t] = self.envs.seen
-            action[t] = _act(learner.model, x[t], draws[t])
+            action[t] = _act(learner.model, x[t], draws[t], learner.device)
             reward[t], ended[t], truncated = self.envs.step(action[t])
             cut += [(t, i, last) for i, last in truncated]
         x[-1] = self.envs.seen
-        return self._estimate(learner.model, torch.from_numpy(x), torch.from_numpy(action), (reward, ended, cut))
+        return self._estimate(learner, torch.from_numpy(x), torch.from_numpy(action), (reward, ended, cut))
 
-    def _estimate(self, model: Any, x: torch.Tensor, action: torch.Tensor, played: Any) -> Batch:
+    def _estimate(self, learner: Learning, x: torch.Tensor, action: torch.Tensor, played: Any) -> Batch:
         reward, ended, cut = played
+        model, device = learner.model, learner.device
         with torch.no_grad():
-            value = model.critic(x).squeeze(-1).numpy()  # (T + 1, E)
-            log_prob = F.log_softmax(model.actor(x[:-1]), -1).gather(-1, action[..., None]).squeeze(-1)
+            value = model.critic(x.to(device)).squeeze(-1).cpu().numpy()  # (T + 1, E)
+            log_prob = F.log_softmax(model.actor(x[:-1].to(device)).cpu(), -1).gather(-1, action[..., None]).squeeze(-1)
             for t, i, last in cut:
-                reward[t, i] += self.config.gamma * model.critic(torch.from_numpy(last)).item()
+                reward[t, i] += self.config.gamma * model.critic(torch.from_numpy(last).to(device)).item()
         advantage = gae(reward, ended, value, self.config.gamma, self.config.gae)
         returns = torch.from_numpy(advantage + value[:-1])
         advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
@@ -107,9 +110,9 @@ class PPO:
 
     def update(self, learner: Learning, batch: Batch) -> dict[str, torch.Tensor]:
         c = self.config
-        total = torch.zeros(3)
+        total = torch.zeros(3, device=learner.device)
         for _ in range(c.epochs):
-            for rows in torch.randperm(batch.size).split(c.batch):
+            for rows in torch.randperm(batch.size).to(learner.device).split(c.batch):
                 part = {k: v.index_select(0, rows) for k, v in batch.items()}
                 actor, critic, entropy = ppo_loss(learner.model, part, c.clip_range)
                 learner.step(actor + c.value_weight * critic - c.entropy_weight * entropy)
@@ -128,15 +131,11 @@ class PPO:
     def load_state(self, state: dict[str, Any]) -> None:
         self.envs.load_state(state)
 
-    def _actions(self, learner: Learning) -> int:
-        actor: Any = learner.model.actor
-        return int(actor[-1].out_features)
 
-
-def _act(model: Any, x: np.ndarray, gumbel: np.ndarray) -> np.ndarray:
+def _act(model: Any, x: np.ndarray, gumbel: np.ndarray, device: torch.device) -> np.ndarray:
     """Draw an action from the softmax of the logits: argmax of logits + Gumbel noise (Gumbel 1954)."""
     with torch.inference_mode():
-        logits = model.actor(torch.from_numpy(x)).numpy()
+        logits = model.actor(torch.from_numpy(x).to(device)).cpu().numpy()
     chosen: np.ndarray = (logits + gumbel).argmax(-1)
     return chosen
 
@@ -156,7 +155,7 @@ def gae(reward: np.ndarray, ended: np.ndarray, value: np.ndarray, gamma: float, 
 
 
 def ppo_loss(model: Any, batch: Mapping[str, torch.Tensor], clip_range: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The clipped surrogate (eq. 7, negated), the critic's half squared error, and the mean entropy."""
+    """The clipped surrogate (eq. 7, negated), the critic's squared error, and the mean entropy."""
     log_p = F.log_softmax(model.actor(batch["x"]), -1)
     ratio = (log_p.gather(1, batch["action"][:, None]).squeeze(1) - batch["log_prob"]).exp()
     advantage = batch["advantage"]

@@ -52,6 +52,8 @@ class Supervised:
         self.loss = fitting_loss(spec, config)
         self._weights = class_weights(spec, split) if config.class_weights else None
         self._order: tuple[int, torch.Tensor] = (-1, torch.empty(0))
+        moved = bool(config.shift or config.rotate or config.stretch or config.flip)
+        self._augmenting = moved and isinstance(spec.input, Image)
 
     @staticmethod
     def wrap(net: nn.Module, spec: Spec) -> nn.Module:
@@ -76,7 +78,7 @@ class Supervised:
         if self._order[0] != epoch:
             self._order = epoch, self.split.order(learner.seed, epoch)
         batch = self.split.batch(self._order[1][place * self.batch : (place + 1) * self.batch])
-        if isinstance(self.spec.input, Image):
+        if self._augmenting:
             batch["x"] = self._augment(batch["x"], rng.generator(learner.seed, step, "augment"))
         if self.config.mixup:
             self._mix(batch, np.random.default_rng(rng.key(learner.seed, step, "mixup")))
@@ -99,7 +101,10 @@ class Supervised:
         if "lam" in batch:
             lam = batch["lam"]
             losses = lam * losses + (1 - lam) * self._losses(output, y[batch["partner"]])
-        return losses.mean() if "weight" not in batch else (losses * batch["weight"]).sum() / batch["weight"].sum()
+        if "weight" not in batch:
+            return losses @ losses.new_full((len(losses),), 1 / len(losses))  # a mean whose backward is one product
+        total = batch["weight"].sum()  # zero where no row of the batch counts: then nothing is learned from it
+        return (losses * batch["weight"]).sum() / torch.where(total > 0, total, 1.0)
 
     def _losses(self, output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         smooth = {"smoothing": self.config.label_smoothing} if self.config.label_smoothing else {}

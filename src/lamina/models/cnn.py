@@ -8,8 +8,10 @@ which then sees a quarter of the places. results/mnist.md lists the shapes that 
 """
 
 from itertools import pairwise
+from typing import Annotated
 
 import torch
+from pydantic import Field, PositiveInt
 from torch import nn
 
 from lamina.core.config import knob
@@ -23,7 +25,9 @@ class Config(Style):
     """The widths of the network."""
 
     norm: str = knob("batch", "normalization: see `lamina list norms`", search="choice")
-    widths: tuple[int, ...] = knob((24, 32, 64, 128), "channels of the stem and of each convolution after it", search="choice")
+    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = knob(
+        (24, 32, 64, 128), "channels of the stem and of each convolution after it", search="choice"
+    )
 
 
 class CNN(nn.Module):

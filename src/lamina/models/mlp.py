@@ -4,6 +4,7 @@ import math
 from itertools import pairwise
 
 import torch
+from pydantic import PositiveInt
 from torch import nn
 
 from lamina.core.config import knob
@@ -14,7 +15,7 @@ from lamina.nn.layers import Style, dense, initialize
 class Config(Style):
     """The widths of the hidden layers."""
 
-    hidden: tuple[int, ...] = knob((128,), "units in each hidden layer, as 64,64", search="choice")
+    hidden: tuple[PositiveInt, ...] = knob((128,), "units in each hidden layer, as 64,64", search="choice")
 
 
 class MLP(nn.Module):

@@ -8,17 +8,19 @@ import math
 from itertools import pairwise
 
 import torch
+from pydantic import PositiveInt
 from torch import nn
 
 from lamina.core import config as knobs
 from lamina.core.config import knob
-from lamina.core.spec import Spec
+from lamina.core.errors import UsageError
+from lamina.core.spec import Actions, Spec, Vector
 
 
 class Config(knobs.Config):
     """The widths of both networks."""
 
-    hidden: tuple[int, ...] = knob((64, 64), "units in each hidden layer of actor and critic", search="choice")
+    hidden: tuple[PositiveInt, ...] = knob((64, 64), "units in each hidden layer of actor and critic", search="choice")
 
 
 class Policy(nn.Module):
@@ -26,8 +28,11 @@ class Policy(nn.Module):
 
     def __init__(self, spec: Spec, config: Config) -> None:
         super().__init__()
-        self.actor = _network(spec.input.shape[0], config.hidden, spec.target.size, 0.01)
-        self.critic = _network(spec.input.shape[0], config.hidden, 1, 1.0)
+        if not isinstance(spec.input, Vector) or not isinstance(spec.target, Actions):
+            raise UsageError("rows of observations and discrete actions for `policy`", f"`{spec.input.kind}` and `{spec.target.kind}`",
+                             "Use `--model mlp` for rows of numbers, `--model cnn` for pictures.")
+        self.actor = _network(spec.input.size, config.hidden, spec.target.size, 0.01)
+        self.critic = _network(spec.input.size, config.hidden, 1, 1.0)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.actor(x)

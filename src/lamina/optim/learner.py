@@ -6,6 +6,7 @@ model only through it, so that a distributed wrapper can be put around the model
 """
 
 import inspect
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from copy import deepcopy
@@ -149,7 +150,7 @@ class _Part:
 
     def differentiate(self, loss: torch.Tensor) -> None:
         """Add the gradient of `loss`, as a share of `accumulate` micro-batches."""
-        if not self.on_device and not torch.isfinite(loss):
+        if not self.on_device and not math.isfinite(loss.item()):
             raise _not_finite(f"a loss of {loss.item()}")
         share = loss / self.config.accumulate if self.config.accumulate > 1 else loss
         torch.autograd.backward(share, inputs=[p for p in self.parameters if p.requires_grad])
@@ -173,7 +174,7 @@ class _Part:
             found_inf = (~(norm + loss).isfinite()).float()
             self.optimizer.found_inf = found_inf  # type: ignore[attr-defined]
             self.broken += found_inf
-        elif not torch.isfinite(norm):
+        elif not math.isfinite(norm.item()):
             _forget(moving)
             raise _not_finite(f"a gradient of length {norm.item()}")
 

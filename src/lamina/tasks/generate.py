@@ -36,7 +36,7 @@ class Generate:
     def choose(self, data: Data, quality: Quality) -> Choice:
         updates = {"fast": 1000, "good": 6000, "best": 30_000}[quality]
         words = {"epochs": max(1, round(updates * BATCH / len(data.train))), "batch": BATCH}
-        return Choice("dcgan", "gan", words | {"learning_rate": 1e-3, "beta1": 0.0, "smoothing": 0.1})
+        return Choice("dcgan", "gan", words | {"learning_rate": 2e-3, "beta1": 0.0, "smoothing": 0.1})
 
     def evaluate(self, predictor: Predicting, split: Split, seed: int) -> Evaluation:
         """The distance in fixed features. The noise is always the same, so that two validations differ by the model alone."""
@@ -86,10 +86,18 @@ def gaussian_pictures(pictures: torch.Tensor, components: int, count: int) -> to
     """`count` pictures (C, H, W) uint8 of a Gaussian over the first principal components of `pictures` (N, C, H, W)."""
     flat = pictures.flatten(1).double()
     mean = flat.mean(0)
-    _, vectors = torch.linalg.eigh((flat - mean) @ (flat - mean).T)  # the small side: N x N
-    axes = vectors[:, -components:].T @ (flat - mean) / (len(flat) - 1) ** 0.5  # each as long as its deviation
+    axes = _axes(flat - mean, components)
     z = torch.randn(count, len(axes), generator=rng.generator(0, 0, "components"), dtype=torch.float64)
     return (mean + z @ axes).round().clamp(0, 255).byte().view(count, *pictures.shape[1:])
+
+
+def _axes(centred: torch.Tensor, components: int) -> torch.Tensor:
+    """The largest principal axes (components, D) of centred rows (N, D), each as long as its deviation."""
+    rows, columns = centred.shape
+    if rows < columns:  # the eigenvectors of the smaller side, which the rows carry over
+        return torch.linalg.eigh(centred @ centred.T).eigenvectors[:, -components:].T @ centred / (rows - 1) ** 0.5
+    values, vectors = torch.linalg.eigh(centred.T @ centred / (rows - 1))
+    return (vectors * values.clamp(min=0).sqrt())[:, -components:].T
 
 
 def _some(split: Split) -> torch.Tensor:

@@ -24,6 +24,14 @@ def request_of(data: str, words: Sequence[str], options: Mapping[str, Any]) -> R
     )  # fmt: skip
 
 
+def refuse_beside_resume(given: Mapping[str, Any]) -> None:
+    """A resumed run goes on as it was begun: whatever else was asked for would be passed over in silence."""
+    came = [name for name, value in given.items() if value and (name, value) != ("device", "auto")]
+    if came:
+        raise UsageError("`--resume RUN` alone, as a run goes on with the settings it was begun with", quoted(came),
+                         "Leave them out, or begin a new run: `lamina train DATA --from RUN`.")
+
+
 def duration(text: str) -> float | None:
     """`90s`, `10m`, `1.5h` in seconds; None for nothing.
 

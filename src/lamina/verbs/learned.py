@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from lamina.core import device as machine
-from lamina.core import events as telling
 from lamina.core.errors import RunError, UsageError
 from lamina.core.events import Event
 from lamina.core.predictor import Predictor
@@ -84,21 +83,21 @@ def from_run(folder: Path, module: nn.Module | None) -> Learned:
                        "Give lm.load_run a module of the same layers.") from error
     trained.predictor.model.eval()
     result = trained.run.read("result") if (folder / "result.json").exists() else {}
-    past = tuple(telling.read(trained.run.events_file))
+    past = tuple(trained.run.told())
     return Learned(config, trained.run.read("plan"), trained.spec, trained.predictor, result, past, folder)
 
 
 def save(learned: Learned, folder: Path) -> None:
     """Write a run folder with the best weights; the optimizer's state is not kept, so it is trained on by a new fit."""
-    run = Run.create(folder)
-    run.write("spec", learned.spec.model_dump())
-    run.write("config", learned.config | {"weights_only": True})
-    run.write("plan", learned.plan)
-    run.write("result", learned.result)
-    run.events_file.write_text("".join(event.to_json() + "\n" for event in learned.events), encoding="utf-8")
-    best_step = next((e.values["best_step"] for e in reversed(learned.events) if e.kind == "done"), 0)
-    run.save(best_step, {"weights": learned.weights(), "rest": {}}, best=True)
-    run.unlock()
+    with Run.create(folder) as run:
+        run.write("spec", learned.spec.model_dump())
+        run.write("plan", learned.plan)
+        run.write("result", learned.result)
+        run.write("config", learned.config | {"weights_only": True})
+        for event in learned.events:
+            run.tell(event)
+        best_step = next((e.values["best_step"] for e in reversed(learned.events) if e.kind == "done"), 0)
+        run.save(best_step, {"weights": learned.weights(), "rest": {}}, best=True)
 
 
 def pack(learned: Learned) -> dict[str, Any]:

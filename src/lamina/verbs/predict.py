@@ -2,15 +2,15 @@
 
 import re
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from glob import glob
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from lamina.core.errors import DataError
 from lamina.core.predictions import Drawable, Prediction
-from lamina.data.pictures import ENDINGS
+from lamina.data.pictures import ENDINGS, open_picture
 from lamina.verbs.trained import open_run
 
 
@@ -64,11 +64,8 @@ def _globbed(pattern: str) -> list[tuple[str, Path]]:
 
 
 def _standard_input(pictures: bool) -> list[tuple[str, Any]]:
-    if not pictures:
-        return [(line.strip(), line.strip()) for line in sys.stdin if line.strip()]
-    with tempfile.NamedTemporaryFile(suffix=".picture") as file:
-        file.write(sys.stdin.buffer.read())
-        file.flush()
-        from lamina.data.pictures import open_picture
-
-        return [("-", open_picture(Path(file.name)))]
+    given = sys.stdin.buffer.read()
+    if pictures:
+        return [("-", open_picture(BytesIO(given), "standard input"))]
+    lines = given.decode("utf-8", errors="replace").splitlines()
+    return [(line.strip(), line.strip()) for line in lines if line.strip()]

@@ -104,7 +104,9 @@ def rebuild(described: Mapping[str, Any], spec: Spec, net: nn.Module | None) -> 
             raise UsageError("a run of a built-in model", f"a run of your own module `{described['model']}`",
                              "Load it from Python: lm.load_run(RUN, module=your_module).")
         make = MODELS[described["model"]]
-        net = make(spec, knobs.config_of(make).model_validate(described["configs"]["model"]))
+        config = knobs.config_of(make)
+        values = knobs.assign(described["configs"]["model"], {"model": config}, "the run")["model"]
+        net = make(spec, knobs.build("model", config, values))
     model: nn.Module = METHODS[described["method"]].wrap(net, spec)
     return model
 

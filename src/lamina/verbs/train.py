@@ -3,15 +3,17 @@
 import os
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lamina import __version__
-from lamina.core.errors import UsageError
+from lamina.core.errors import RunError, UsageError, unknown
 from lamina.core.events import Event
 from lamina.core.predictor import Predictor
 from lamina.core.run import FORMAT, Run
+from lamina.core.spec import Spec
 from lamina.core.task import Evaluation
 from lamina.loop import Fit, Job
 from lamina.oversight.pictures import draw_run
@@ -50,6 +52,7 @@ class Outcome:
 def plan(request: Request) -> tuple[Setup, Plan]:
     """What `train` would do (`--dry`): everything is chosen and measured, nothing is kept."""
     setup = prepare(request)
+    _check_figures(setup, request)
     return setup, _measure(setup, request.seconds)
 
 
@@ -59,15 +62,15 @@ def train(request: Request, watcher: Watcher = Watcher()) -> Outcome:
     setup = prepare(request)
     if not request.until and request.seconds is None:
         request = replace(request, until=setup.choice.until)
-    run = Run.create(request.out) if request.out is not None else None
-    if run is not None:
-        _describe(run, request, setup)
+    _check_figures(setup, request)
     planned = _measure(setup, request.seconds)
-    if run is not None:
-        run.write("plan", planned.model_dump())
-    watcher.announce(setup, planned, run)
-    fit = Fit(Job(setup.learner, setup.method, setup.task, setup.data, planned, run))
-    return _follow(fit, setup, [], (request.seconds, dict(request.until)), watcher, clock)
+    run = None if request.out is None else Run.create(request.out)  # nothing is made before all that was asked for is right
+    with run or nullcontext():
+        if run is not None:
+            _describe(run, request, setup, planned)
+        watcher.announce(setup, planned, run)
+        fit = Fit(Job(setup.learner, setup.method, setup.task, setup.data, planned, run))
+        return _follow(fit, setup, [], (request.seconds, dict(request.until)), watcher, clock)
 
 
 def resume(folder: Path, watcher: Watcher = Watcher(), request: Request | None = None) -> Outcome:
@@ -75,19 +78,19 @@ def resume(folder: Path, watcher: Watcher = Watcher(), request: Request | None =
     clock = _Clock()
     run = Run.open(folder)
     described = run.read("config")
+    planned, spec = run.read_as("plan", Plan), run.read_as("spec", Spec)
     if request is None:
-        request = _request_of(described, folder)
+        request = _request_of(described, run)
     run.lock()
-    setup = prepare(request)
-    if (run.folder / "plan.json").exists():
-        planned = Plan.model_validate(run.read("plan"))
-    else:
-        planned = _measure(setup, described["seconds"])  # it was stopped before it had a plan
-        run.write("plan", planned.model_dump())
-    watcher.announce(setup, planned, run)
-    fit = Fit(Job(setup.learner, setup.method, setup.task, setup.data, planned, run))
-    past = fit.resume()
-    return _follow(fit, setup, past, (described["seconds"], described["until"]), watcher, clock)
+    with run:
+        setup = prepare(request)
+        if setup.data.spec != spec:
+            raise RunError("the data that the run was begun with, as its `spec.json` has them", f"others for `{setup.data.name}`",
+                           "Bring the data back as they were, or begin a new run.")
+        watcher.announce(setup, planned, run)
+        fit = Fit(Job(setup.learner, setup.method, setup.task, setup.data, planned, run))
+        past = fit.resume()
+        return _follow(fit, setup, past, (described["seconds"], described["until"]), watcher, clock)
 
 
 class _Clock:
@@ -102,6 +105,17 @@ class _Clock:
 
 def _cpu() -> float:
     return sum(os.times()[:4])
+
+
+def _check_figures(setup: Setup, request: Request) -> None:
+    """Refuse a figure that the task does not tell, before anything is made: the fresh model is judged once to know them."""
+    config = setup.configs["loop"]
+    assert isinstance(config, LoopConfig)
+    asked = [*request.until, *([config.monitor] if config.monitor else [])]
+    found = setup.task.evaluate(setup.learner.predictor(), setup.data.valid, request.seed).metrics if asked else {}
+    for name in asked:
+        if name not in found:
+            raise unknown("figure", name, found)
 
 
 def _measure(setup: Setup, seconds: float | None) -> Plan:
@@ -158,13 +172,13 @@ def _keep(run: Run, outcome: Outcome) -> None:
     })  # fmt: skip
     draw_run(run, outcome.plan.monitor, outcome.test, outcome.setup.data.spec)
     for name, picture in outcome.setup.task.pictures(outcome.predictor, outcome.setup.data, outcome.plan.seed).items():
-        picture.save(run.folder / name)
-    run.unlock()
+        run.draw(name, picture)
 
 
-def _describe(run: Run, request: Request, setup: Setup) -> None:
+def _describe(run: Run, request: Request, setup: Setup, planned: Plan) -> None:
     run.write("spec", setup.data.spec.model_dump())
-    run.write("config", described(request, setup))
+    run.write("plan", planned.model_dump())
+    run.write("config", described(request, setup))  # the last: what has it is a run
 
 
 def described(request: Request, setup: Setup) -> dict[str, Any]:
@@ -182,13 +196,13 @@ def described(request: Request, setup: Setup) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _request_of(described: dict[str, Any], folder: Path) -> Request:
+def _request_of(described: dict[str, Any], run: Run) -> Request:
     """The request that made a run; its knobs are all spelled out."""
     if described["own_module"] or not described["built_in_data"]:
         raise UsageError("a run of a built-in model on built-in data", f"`{described['model']}` on `{described['data']}`",
                          "Resume it from Python, where your module and data are.")
     if described.get("weights_only"):
-        raise UsageError("a run with all of its training's state", f"`{folder}`, where Model.save kept the weights alone",
+        raise UsageError("a run with all of its training's state", f"`{run.folder}`, where Model.save kept the weights alone",
                          "Train them on from Python: lm.load_run(RUN).fit(data).")
     configs = {name: values for name, values in described["configs"].items() if name != "data"}
     words = {f"{section}.{k}": v for section, values in configs.items() for k, v in values.items()}
@@ -196,6 +210,6 @@ def _request_of(described: dict[str, Any], folder: Path) -> Request:
     return Request(
         data=data, task=described["task"], model=described["model"], method=described["method"], words=words,
         seed=described["seed"], device=described["device"], quality=described["quality"],
-        seconds=described["seconds"], until=described["until"], out=folder,
-        warm_start=Path(described["warm_start"]) if described["warm_start"] else None,
+        seconds=described["seconds"], until=described["until"], out=run.folder,
+        warm_start=Path(described["warm_start"]) if described["warm_start"] and run.pointer("last") is None else None,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from torch import nn
 
 from lamina.core import device as machine
 from lamina.core.data import Data
-from lamina.core.errors import UsageError
+from lamina.core.errors import RunError, UsageError
 from lamina.core.predictor import Predictor
 from lamina.core.run import Run
 from lamina.core.spec import Spec
@@ -39,9 +39,16 @@ def open_run(folder: Path, module: nn.Module | None = None, device: str = "auto"
     """The run at `folder`; `module`: the user's own, where the run was made with one."""
     run = Run.open(folder)
     described = run.read("config")
-    spec = Spec.model_validate(run.read("spec"))
+    spec = run.read_as("spec", Spec)
     model = rebuild(described, spec, module)
-    model.load_state_dict(run.load("best", ("weights",))["weights"])
+    weights = run.load("best", ("weights",))["weights"]
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        if module is not None:
+            raise
+        raise RunError("weights that fit the run's `config.json`", f"`{folder}`, where they do not",
+                       "The run is damaged; restore the file, or train again.") from error
     where = machine.pick(device)
     precision = run.read("plan")["precision"]
     return Trained(run, described, spec, TASKS[described["task"]](), Predictor(model.to(where), where, precision))

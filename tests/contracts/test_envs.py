@@ -1,0 +1,216 @@
+"""Environments: a state that is replayed, errors that say what to do, and streams of episodes that never meet."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from gymnasium.envs.registration import register
+
+from lamina.core.errors import TrainingError, UsageError
+from lamina.envs.episodes import EPISODES, EpisodeSplit, load, looks_like_id, make
+from lamina.envs.greedy import play_all, play_one
+from lamina.envs.vector import Envs
+
+GAMES = ["CartPole-v1", "Acrobot-v1", "Walk-v0"]
+
+
+class Walk(gymnasium.Env[np.ndarray, np.int64]):
+    """A walk on a line, seen as a small picture (2, 3); ends at 4 or -4. What goes wrong is chosen by keyword."""
+
+    action_space: Any
+    resets = 0
+
+    def __init__(self, broken: str = "", start: int = 0) -> None:
+        self.broken = broken
+        self.action_space = gymnasium.spaces.Discrete(2, start=start)
+        self.observation_space = gymnasium.spaces.Box(-9, 9, (2, 3), np.float32)
+
+    def seen(self) -> np.ndarray:
+        bad = self.broken == "observation" and self.place == 2
+        return np.full((2, 3), np.nan if bad else self.place, np.float32)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[np.ndarray, dict[str, Any]]:
+        super().reset(seed=seed)
+        Walk.resets += 1
+        self.place = self.np_random.random() + (Walk.resets if self.broken == "repeats" else 0) * 1e-3
+        return self.seen(), {}
+
+    def step(self, action: np.int64) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        self.place = round(self.place) + (1 if action else -1)
+        reward = float("nan") if self.broken == "reward" and self.place == 2 else float(self.place)
+        return self.seen(), reward, abs(self.place) >= 4, False, {}
+
+
+@pytest.fixture(autouse=True)
+def _games() -> Iterator[None]:
+    kinds: dict[str, dict[str, Any]] = {
+        "Walk-v0": {}, "WalkNaN-v0": {"broken": "reward"}, "WalkBlind-v0": {"broken": "observation"}, "WalkDrift-v0": {"broken": "repeats"},
+        "WalkFromOne-v0": {"start": 1},
+    }  # fmt: skip
+    for name, kwargs in kinds.items():
+        register(name, Walk, kwargs=kwargs, max_episode_steps=40)
+    yield
+    for name in kinds:
+        del gymnasium.registry[name]
+
+
+def actions(env: str, steps: int, count: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, load(env, 0).spec.target.size, (steps, count))
+
+
+def go(envs: Envs, chosen: np.ndarray) -> list[Any]:
+    told = []
+    for one in chosen:
+        reward, ended, cut = envs.step(one)
+        told.append((reward.tolist(), ended.tolist(), [(i, last.tolist()) for i, last in cut], envs.seen.tolist()))
+    return told
+
+
+@pytest.mark.parametrize("env", GAMES)
+def test_replayed_equals_never_stopped(env: str) -> None:
+    """Through JSON, in the middle of episodes and beyond their ends, to the last bit."""
+    chosen = actions(env, 120, 3)
+    straight = Envs(EpisodeSplit(env, "train", 0), 3)
+    go(straight, chosen[:50])
+    state = json.loads(json.dumps(straight.state()))
+    expected = go(straight, chosen[50:])
+    resumed = Envs(EpisodeSplit(env, "train", 0), 3)
+    go(resumed, chosen[:7])  # elsewhere, to be overwritten
+    resumed.load_state(state)
+    assert resumed.state() == state
+    assert go(resumed, chosen[50:]) == expected
+    assert resumed.take_finished() == straight.take_finished()
+    assert resumed.take_finished() == []
+
+
+def test_negative_control_other_actions_lead_elsewhere() -> None:
+    one, other = (Envs(EpisodeSplit("CartPole-v1", "train", 0), 3) for _ in range(2))
+    assert go(one, actions("CartPole-v1", 20, 3)) != go(other, 1 - actions("CartPole-v1", 20, 3))
+
+
+@pytest.mark.parametrize("env", GAMES)
+def test_returns_are_the_sums_of_rewards_and_every_episode_is_begun_once(env: str) -> None:
+    envs, totals, finished, begun = Envs(EpisodeSplit(env, "train", 0), 2), np.zeros(2), [], [0, 1]
+    for one in actions(env, 600, 2):
+        reward, ended, _ = envs.step(one)
+        totals += reward
+        for i in np.flatnonzero(ended):
+            finished.append(totals[i])
+            totals[i] = 0
+            begun.append(envs.state()["episode"][i])
+            assert envs.state()["actions"][i] == []
+    assert envs.take_finished() == pytest.approx(finished)
+    assert len(set(begun)) == len(begun)
+    assert len(begun) > 2
+
+
+def test_a_cut_episode_gives_what_was_seen_last() -> None:
+    register("Cut-v0", "gymnasium.envs.classic_control.acrobot:AcrobotEnv", max_episode_steps=5)
+    try:
+        envs = Envs(EpisodeSplit("Cut-v0", "train", 0), 2)
+        for step in range(5):
+            _, ended, cut = envs.step(np.array([0, 1]))
+            assert (ended == 1).all() == (step == 4)
+        assert [i for i, _ in cut] == [0, 1]
+        assert all(last.shape == envs.seen[i].shape and not np.array_equal(last, envs.seen[i]) for i, last in cut)
+    finally:
+        del gymnasium.registry["Cut-v0"]
+
+
+def test_an_environment_that_does_not_repeat_is_refused() -> None:
+    envs = Envs(EpisodeSplit("WalkDrift-v0", "train", 0), 2)
+    state = envs.state()
+    with pytest.raises(TrainingError, match="`WalkDrift-v0`, which does not") as caught:
+        envs.load_state(state)
+    assert "anew" in caught.value.do
+
+
+@pytest.mark.parametrize("env", ["WalkNaN-v0", "WalkBlind-v0"])
+def test_what_is_not_finite_is_refused(env: str) -> None:
+    envs = Envs(EpisodeSplit(env, "train", 0), 1)
+    with pytest.raises(TrainingError, match=env):
+        for _ in range(6):
+            envs.step(np.array([1]))
+
+
+def test_observations_of_any_shape_are_rows() -> None:
+    data = load("Walk-v0", 0)
+    assert data.spec.input.shape == (6,)
+    assert data.train.batch(torch.arange(4))["x"].shape == (4, 6)
+    assert Envs(EpisodeSplit("Walk-v0", "train", 0), 2).seen.shape == (2, 6)
+
+
+@pytest.mark.parametrize(("wrong", "near"), [("CartPol-v1", "CartPole-v1"), ("cartpole-v1", "CartPole-v1"), ("Acrobat-v1", "Acrobot-v1")])
+def test_an_unknown_id_gives_the_nearest(wrong: str, near: str) -> None:
+    with pytest.raises(UsageError, match=f"`{wrong}`. Did you mean `{near}`"):
+        load(wrong, 0)
+
+
+@pytest.mark.parametrize("wrong", ["CartPole-v99", "no_such_module:Game-v0", "NoSpace/Game-v0", "Zzzzzzz-v3"])
+def test_other_unknown_ids_are_refused_too(wrong: str) -> None:
+    assert looks_like_id(wrong)
+    with pytest.raises(UsageError, match="a known environment"):
+        load(wrong, 0)
+
+
+@pytest.mark.parametrize("env", ["Pendulum-v1", "MountainCarContinuous-v0", "FrozenLake-v1", "WalkFromOne-v0"])
+def test_other_spaces_are_refused_with_what_fits(env: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(env, 0)
+    assert f"`{env}`" in caught.value.came
+    assert "CartPole-v1" in caught.value.do
+
+
+def test_streams_of_episodes_never_meet() -> None:
+    """Of four seeds: 3,000 training episodes, and the hundreds of twenty validations and of the test."""
+    for seed in range(4):
+        data = load("CartPole-v1", seed)
+        training = {data.train.seed_of(i) for i in range(3000)}
+        valid, test = ({s.seed_of(i, draw) for draw in range(20) for i in range(EPISODES)} for s in (data.valid, data.test))
+        assert len(training) == 3000
+        assert len(valid) == len(test) == 20 * EPISODES
+        assert not training & valid
+        assert not training & test
+        assert not valid & test
+        assert all(0 <= s < 2**31 for s in training | valid | test)
+
+
+def test_negative_control_the_same_stream_and_seed_is_the_same() -> None:
+    one, other = (EpisodeSplit("CartPole-v1", "train", 3) for _ in range(2))
+    assert [one.seed_of(i) for i in range(9)] == [other.seed_of(i) for i in range(9)]
+    assert torch.equal(one.batch(torch.arange(3))["x"], other.batch(torch.arange(3))["x"])
+    assert one.seed_of(0) != EpisodeSplit("CartPole-v1", "train", 4).seed_of(0)
+
+
+def greedy(seen: np.ndarray) -> np.ndarray:
+    """Push to the side to which the pole leans."""
+    return (seen[:, 2] > 0).astype(int)
+
+
+def test_a_hundred_episodes_at_once_are_those_played_one_by_one() -> None:
+    """For an environment without a form on arrays of its own, whose episodes have a seed each."""
+    split = EpisodeSplit("Walk-v0", "valid", 0)
+    assert gymnasium.spec("Walk-v0").vector_entry_point is None
+    many = play_all(greedy, split, 3)
+    assert many.shape == (EPISODES,)
+    assert many[:8].tolist() == [play_one(greedy, split, 3, i, draws=False).episode_return for i in range(8)]
+
+
+def test_another_draw_is_another_hundred() -> None:
+    split = EpisodeSplit("CartPole-v1", "valid", 0)
+    first, again, other = (play_all(greedy, split, draw) for draw in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert 20 < first.mean() < 80  # CartPole's authors' point of comparison: leaning alone keeps it up for some 42 steps
+
+
+def test_frames_are_drawn_where_they_are_wanted() -> None:
+    episode = play_one(greedy, EpisodeSplit("CartPole-v1", "test", 0), 0, 0, draws=True)
+    assert len(episode.frames) == episode.length + 1
+    assert episode.frames[0].dtype == np.uint8
+    assert episode.episode_return == episode.length
+    make("CartPole-v1").close()

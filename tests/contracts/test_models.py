@@ -1,0 +1,255 @@
+"""What every registered model promises on every kind of data that it accepts: a new model is tested with no line changed here.
+
+A model is put together with the method that trains it: that of the task which chooses it by itself, else `supervised`.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from lamina.core import rng, tree
+from lamina.core.config import Config, build, config_of
+from lamina.core.data import Data
+from lamina.core.errors import UsageError
+from lamina.core.predictor import Predictor
+from lamina.core.spec import Actions, Classes, Image, Labels, Numbers, Spec, Vector
+from lamina.data.arrays import ArraySplit
+from lamina.envs import episodes
+from lamina.methods import METHODS
+from lamina.models import MODELS
+from lamina.optim.learner import Config as OptimConfig
+from lamina.optim.learner import Learner
+from lamina.tasks import TASKS
+
+ROWS = 12
+INPUTS = {
+    "8x8": Image(channels=1, height=8, width=8), "28x28": Image(channels=1, height=28, width=28),
+    "64x64x3": Image(channels=3, height=64, width=64), "20x11": Image(channels=1, height=20, width=11), "vector": Vector(size=5),
+}  # fmt: skip
+TARGETS = {"classes": Classes(names=("a", "b", "c")), "labels": Labels(names=("p", "q")), "numbers": Numbers(names=("u", "v"))}
+SPECS = {f"{i}-{t}": Spec(input=INPUTS[i], target=TARGETS[t]) for i in INPUTS for t in TARGETS}
+SPECS["actions"] = Spec(input=Vector(size=4), target=Actions(size=2, env="CartPole-v1"))
+
+
+@dataclass
+class Pair:
+    """A model with the method that trains it."""
+
+    model: nn.Module
+    method: Any
+    data: Data
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def noise(spec: Spec) -> Data:
+    """Rows of noise that fit a spec; an environment where actions are wanted."""
+    if isinstance(spec.target, Actions):
+        return episodes.load(spec.target.env, 0)
+    random = torch.Generator().manual_seed(0)
+    shape = (ROWS, *spec.input.shape)
+    pictures = isinstance(spec.input, Image)
+    x = torch.randint(0, 256, shape, generator=random).byte() if pictures else torch.randn(shape, generator=random)
+    y = {
+        "classes": torch.arange(ROWS) % spec.target.size,
+        "labels": torch.randint(0, 2, (ROWS, spec.target.size), generator=random).float(),
+        "numbers": torch.randn(ROWS, spec.target.size, generator=random),
+    }[spec.target.kind]
+    split = ArraySplit(x, y)
+    return Data("noise", spec, split, split, split)
+
+
+DATA = {name: noise(spec) for name, spec in SPECS.items()}
+
+
+def homes(name: str) -> set[str]:
+    """The methods of the tasks that choose this model by themselves."""
+    choices = (TASKS[t]().choose(data, "good") for t in TASKS for data in DATA.values() if TASKS[t]().suits(data.spec))
+    return {choice.method for choice in choices if choice.model == name} or {"supervised"}
+
+
+def pair(name: str, data: Data, method_name: str) -> Pair:
+    make, method_class = MODELS[name], METHODS[method_name]
+    knobs = {k: v for k, v in {"batch": 6, "envs": 2, "horizon": 8}.items() if k in config_of(method_class).model_fields}
+    method = method_class(data.spec, config_of(method_class)(**knobs), data.train)
+    rng.reseed(0, 0, "weights")
+    model = method_class.wrap(make(data.spec, config_of(make)()), data.spec)
+    method.prepare(model)
+    return Pair(model, method, data)
+
+
+def accepted() -> list[tuple[str, str, str]]:
+    found = []
+    for name in MODELS:
+        for method in homes(name):
+            for spec in SPECS:
+                try:
+                    pair(name, DATA[spec], method)
+                except UsageError:
+                    continue
+                found.append((name, spec, method))
+    return found
+
+
+ACCEPTED = accepted()
+each_pair = pytest.mark.parametrize(("name", "spec", "method"), ACCEPTED)
+each_model = pytest.mark.parametrize("name", MODELS)
+
+
+def inputs(found: Pair) -> torch.Tensor:
+    """A batch that the model's forward takes: rows of the data, or noise for a model that makes pictures."""
+    size = getattr(found.model, "noise_size", 0)
+    if size:
+        return torch.randn(ROWS, size, generator=torch.Generator().manual_seed(1))
+    return found.data.train.batch(torch.arange(ROWS))["x"]
+
+
+def answers(found: Pair, x: torch.Tensor) -> torch.Tensor:
+    return Predictor(found.model, torch.device("cpu"))(x)
+
+
+def without_gradient(found: Pair) -> set[str]:
+    """The parameters that one update gives no gradient, or one of nothing but zeros."""
+    learner = Learner(found.model, OptimConfig(learning_rate=1e-3), found.method.parts, 0, torch.device("cpu"))
+    reached: set[str] = set()
+
+    def note(name: str, gradient: torch.Tensor) -> None:
+        if gradient.abs().sum() > 0:
+            reached.add(name)
+
+    parameters = dict(found.model.named_parameters())
+    hooks = [p.register_hook(lambda g, name=n: note(name, g)) for n, p in parameters.items() if p.requires_grad]
+    rng.reseed(0, 1, "update")
+    learner.begin(1)
+    found.method.update(learner, found.method.next_batch(learner, 1))
+    for hook in hooks:
+        hook.remove()
+    return set(parameters) - reached
+
+
+@each_model
+def test_a_model_takes_something_and_says_what_it_cannot_take(name: str) -> None:
+    """A model takes pictures or rows; what it refuses, it refuses with a UsageError of three parts."""
+    taken = {spec for model, spec, _ in ACCEPTED if model == name}
+    assert taken
+    for spec in set(SPECS) - taken:
+        with pytest.raises(UsageError) as caught:
+            pair(name, DATA[spec], next(iter(homes(name))))
+        assert caught.value.expected
+        assert "`" in caught.value.came
+        assert caught.value.do.endswith(".")
+
+
+@each_pair
+def test_the_output_has_the_shape_that_the_data_dictate(name: str, spec: str, method: str) -> None:
+    found = pair(name, DATA[spec], method)
+    answer = answers(found, inputs(found))
+    made = hasattr(found.model, "noise_size")
+    assert answer.shape == (ROWS, *(found.data.spec.input.shape if made else (found.data.spec.target.size,)))
+    assert answer.dtype == torch.float32
+    assert answer.isfinite().all()
+
+
+@each_pair
+def test_a_gradient_reaches_every_parameter(name: str, spec: str, method: str) -> None:
+    assert without_gradient(pair(name, DATA[spec], method)) == set()
+
+
+def test_negative_control_a_parameter_out_of_reach_is_seen() -> None:
+    found = pair("perceptron", DATA["vector-classes"], "supervised")
+    found.model.spare = nn.Linear(1, 1)
+    assert without_gradient(found) == {"spare.weight", "spare.bias"}
+
+
+@each_pair
+def test_saved_and_loaded_it_answers_the_same(name: str, spec: str, method: str, tmp_path: Path) -> None:
+    trained, other = pair(name, DATA[spec], method), pair(name, DATA[spec], method)
+    with torch.no_grad():
+        for t in [*trained.model.parameters(), *(b for b in trained.model.buffers() if b.is_floating_point())]:
+            t.add_(0.01)
+    x = inputs(trained)
+    before = answers(trained, x)
+    assert not torch.equal(answers(other, x), before)  # so that equality below says something
+    skeleton, tensors = tree.take_apart(trained.model.state_dict())
+    save_file({k: t.contiguous() for k, t in tensors.items()}, tmp_path / "weights.safetensors")
+    back = tree.put_together(json.loads(json.dumps(skeleton)), load_file(tmp_path / "weights.safetensors"))
+    other.model.load_state_dict(back)
+    assert torch.equal(answers(other, x), before)
+
+
+@each_pair
+def test_a_permuted_batch_gives_permuted_answers(name: str, spec: str, method: str) -> None:
+    found = pair(name, DATA[spec], method)
+    x = inputs(found)
+    order = torch.randperm(ROWS, generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(answers(found, x[order]), answers(found, x)[order])
+
+
+def test_negative_control_in_training_a_batch_norm_mixes_the_rows() -> None:
+    found = pair("cnn", DATA["8x8-classes"], "supervised")
+    x = inputs(found)
+    found.model.train()
+    with torch.no_grad():
+        assert not torch.allclose(found.model(x)[:6], found.model(x[:6]), atol=1e-3)
+
+
+@each_model
+def test_the_same_seed_draws_the_same_weights(name: str) -> None:
+    spec, method = next((s, m) for model, s, m in ACCEPTED if model == name)
+    one, other = (pair(name, DATA[spec], method).model.state_dict() for _ in range(2))
+    assert all(torch.equal(one[k], other[k]) for k in one)
+
+
+@each_model
+def test_config_survives_json_and_every_knob_says_what_it_is(name: str) -> None:
+    config = config_of(MODELS[name])
+    assert config.model_validate_json(config().model_dump_json()) == config()
+    assert config.model_validate(json.loads(json.dumps(config().model_dump()))) == config()
+    assert MODELS[name].__doc__
+    assert MODELS.summary(name)
+    for knob_name, field in config.model_fields.items():
+        assert field.description, f"`{knob_name}` says nothing of itself"
+
+
+def wrong_values(config: type[Config]) -> Iterator[tuple[str, Any]]:
+    """(knob, a value just outside its bounds or its meaning)."""
+    for name, field in config.model_fields.items():
+        for bound in field.metadata:
+            if getattr(bound, "ge", None) is not None:
+                yield name, bound.ge - 1
+            if getattr(bound, "le", None) is not None:
+                yield name, bound.le + 1
+        if isinstance(field.default, tuple):
+            yield from ((name, "0"), (name, "8,-8"), (name, "eight"))
+        elif isinstance(field.default, int | float) and not isinstance(field.default, bool):
+            yield from ((name, "many"), (name, np.nan))
+
+
+CONFIGS = {place: config_of(registry[place]) for registry in (MODELS, METHODS) for place in registry} | {"optim": OptimConfig}
+
+
+@pytest.mark.parametrize("place", CONFIGS)
+def test_bounds_of_knobs_hold(place: str) -> None:
+    for knob_name, value in wrong_values(CONFIGS[place]):
+        with pytest.raises(UsageError) as caught:
+            build(place, CONFIGS[place], {knob_name: value})
+        assert f"`{place}.{knob_name}`" in caught.value.expected
+        assert f"`{value}`" == caught.value.came
+
+
+def test_negative_control_some_bounds_were_tried() -> None:
+    assert len([1 for config in CONFIGS.values() for _ in wrong_values(config)]) > 50
