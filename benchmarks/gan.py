@@ -137,7 +137,7 @@ def measure(seed: int, duration: str, folder: Path, judge: Judge) -> Row:
     before, classes = min(first), judge.shares(samples[:COUNTED])  # the nearer one is the stricter bar
     return Row(
         seed, fid, before, gaussian, floor, fid / before, fid / gaussian, min(classes), classes, seconds,
-        plan["steps"], plan["threads"], plan["precision"],
+        trained.run.pointer("last") or 0, plan["threads"], plan["precision"],
     )  # fmt: skip
 
 

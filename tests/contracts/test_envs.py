@@ -132,9 +132,10 @@ def test_an_environment_that_does_not_repeat_is_refused() -> None:
 @pytest.mark.parametrize("env", ["WalkNaN-v0", "WalkBlind-v0"])
 def test_what_is_not_finite_is_refused(env: str) -> None:
     envs = Envs(EpisodeSplit(env, "train", 0), 1)
+    while round(float(envs.seen[0, 0])) < 1:  # up to the last place before the bad one
+        envs.step(np.array([1]))
     with pytest.raises(TrainingError, match=env):
-        for _ in range(6):
-            envs.step(np.array([1]))
+        envs.step(np.array([1]))
 
 
 def test_observations_of_any_shape_are_rows() -> None:

@@ -3,6 +3,7 @@ and that it learns which of two arms pays better."""
 
 from collections.abc import Iterator
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -274,13 +275,15 @@ def test_negative_control_turned_advantages_make_it_less_likely() -> None:
     assert chance(mine) < before - 0.02
 
 
-def test_the_bandit_is_learned_through_the_verb() -> None:
+def test_the_bandit_is_learned_through_the_verb(tmp_path: Path) -> None:
     words = {"steps": 4000, "valid_steps": 1000, "envs": 4, "horizon": 64, "epochs": 4, "learning_rate": 1e-2, "threads": 1}
-    outcome = train(Request("TwoArms-v0", words=words, device="cpu"))
+    outcome = train(Request("TwoArms-v0", words=words, device="cpu", out=tmp_path / "run"))
     assert outcome.setup.task.name == "play"
     assert outcome.test.metrics["return_mean"] == pytest.approx(0.8 * PULLS, abs=0.5)  # four errors of 100 episodes' mean
     assert outcome.test.metrics["solved"] == 1
     assert outcome.reason == "target"
+    assert outcome.baselines["random"]["return_mean"] == pytest.approx(0.5 * PULLS, abs=0.8)
+    assert not (tmp_path / "run" / "median_episode.gif").exists()  # nothing is to be seen
 
 
 def test_only_the_returns_of_ended_episodes_are_told() -> None:

@@ -170,12 +170,13 @@ def png(width: int, height: int, pixels: np.ndarray | None = None) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (header, body))
 
 
+NOISE = np.random.default_rng(0).integers(0, 256, (30, 30), np.uint8)
 PIXELS = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
 FILES: dict[str, tuple[bytes, str]] = {
     "no picture": (b"these are words", "a picture"),
     "nothing": (b"", "a picture"),
-    "a truncated picture": (png(8, 8, np.tile(PIXELS, (9, 9)))[:120], "a picture"),
-    "only a header": (png(8, 8), "a picture"),
+    "a truncated picture": (png(0, 0, NOISE)[:-200], "a picture"),
+    "far too few pixels": (png(80, 80), "a picture"),
     "a bomb": (png(60_000, 60_000), "pixels"),
     "a large bomb": (png(10_001, 10_000), "10001 x 10000"),
     "a bomb under the limit": (png(9_999, 10_000), "a picture"),
@@ -197,7 +198,7 @@ def test_places_without_pictures(shown: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("words")
     (tmp_path / "folder.png").mkdir()
     for word, said in ((tmp_path / "no.png", "not there"), (tmp_path / "folder.png", "pictures in the folder"), (tmp_path / "*.jpg", "match"),
-                       ("*.jpg", "match"), (tmp_path / "notes.txt", "notes.txt"), ("", "``"), ("a\0b", "a picture")):  # fmt: skip
+                       ("*.jpg", "match"), (tmp_path / "notes.txt", "notes.txt"), ("", "`.`"), ("a\0b", "a picture")):  # fmt: skip
         refused(lamina("predict", shown, word), said)
 
 

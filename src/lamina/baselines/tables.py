@@ -17,9 +17,10 @@ Judge = Callable[[Any, Split], Evaluation]
 def trivial_and_linear(data: Data, judge: Judge) -> dict[str, dict[str, float]]:
     """Figures on the test split: `most frequent` or `mean`, and `linear` where the data are not too many."""
     rows = data.train.batch(torch.arange(len(data.train)))
-    classes = data.spec.target.kind == "classes"
-    rivals = {"most frequent" if classes else "mean": _constant(rows, classes, data.spec.target.size)}
-    if rows["x"].numel() <= MOST_CELLS and data.spec.target.kind != "labels":
+    kind = data.spec.target.kind
+    classes = kind == "classes"
+    rivals = {"most frequent" if classes else "mean": _constant(rows, kind, data.spec.target.size)}
+    if rows["x"].numel() <= MOST_CELLS and kind != "labels":
         rivals["linear"] = _linear(rows, data.spec.target.size if classes else 0)
     return {name: judge(rival, data.test).metrics for name, rival in rivals.items()}
 
@@ -35,10 +36,13 @@ class Rival:
         return torch.from_numpy(self._answer(x.flatten(1).double().numpy()).astype(np.float32))
 
 
-def _constant(rows: Batch, classes: bool, size: int) -> Rival:
+def _constant(rows: Batch, kind: str, size: int) -> Rival:
+    """The same answer to everything: the logits of what is frequent, or the mean of numbers."""
     y = rows["y"]
-    mean = torch.bincount(y, minlength=size) / len(y) if classes else y.mean(0)
-    row = mean.clamp_min(1e-12).log() if classes else mean
+    if kind == "classes":
+        row = (torch.bincount(y, minlength=size) / len(y)).clamp_min(1e-12).log()
+    else:
+        row = y.mean(0).logit(1e-6) if kind == "labels" else y.mean(0)
     return Rival(lambda x: np.tile(row.numpy(), (len(x), 1)))
 
 

@@ -15,7 +15,7 @@ def pick(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.zeros((), device=device).item()
     except (RuntimeError, AssertionError) as error:
         raise UsageError("a device that this machine has", f"`{name}`", "Use `--device auto` or `--device cpu`.") from error
     return device

@@ -88,7 +88,7 @@ def _otsu(values: np.ndarray) -> float:
     sums = (counts * middles).cumsum()
     with np.errstate(divide="ignore", invalid="ignore"):
         between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
-    return float(middles[int(np.nanargmax(between[:-1]))])
+    return float(middles[int(np.nan_to_num(between[:-1], nan=-1.0).argmax())])  # one level only: there is nothing to separate
 
 
 def _box(mask: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -54,7 +54,8 @@ def make(env: str, render: bool = False) -> Any:
     gym = gymnasium()
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # frames are drawn without a screen
     try:
-        return gym.make(env, disable_env_checker=True, render_mode="rgb_array" if render else None)
+        words = {"render_mode": "rgb_array"} if render else {}  # an environment that draws nothing need not know the word
+        return gym.make(env, disable_env_checker=True, **words)
     except gym.error.DependencyNotInstalled as error:
         do = "Install them, for example with pip install 'lamina[rl]'."
         raise UsageError(f"the packages that `{env}` needs", str(error), do) from error

@@ -17,6 +17,14 @@ def solved_at(env: str) -> float | None:
     return gymnasium().spec(env).reward_threshold
 
 
+def draws_frames(env: str) -> bool:
+    """Whether the environment can be drawn."""
+    opened = make(env)
+    modes = opened.metadata.get("render_modes", [])
+    opened.close()
+    return "rgb_array" in modes
+
+
 def play_all(act: Act, split: EpisodeSplit, draw: int) -> np.ndarray:
     """Returns (100,) of the first episode of each of a hundred environments, begun from set number `draw`."""
     envs, one_seed = _many(split.env, EPISODES)

@@ -4,7 +4,7 @@ One update is one iteration of the paper's Algorithm 1: play `envs` environments
 present policy, estimate advantages (Schulman et al. 2016, GAE), then improve the clipped objective for a few
 epochs of mini-batches. Departures: actor and critic share no weights; an episode cut off by a time limit is
 completed by the critic's value of what was seen last (Pardo et al. 2018); advantages are normalized over the
-whole iteration, which in our trials took fewer steps than over each mini-batch (results/ppo.md).
+whole iteration, which in our trials took fewer steps than over each mini-batch (results/ppo-settings.md).
 
     s_t  x         observations        (T, E, D)
     a_t  action    actions             (T, E)

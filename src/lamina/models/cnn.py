@@ -2,7 +2,7 @@
 
 After LeCun et al. 1998 with batch normalization (Ioffe & Szegedy 2015). Two choices are ours, for speed: the
 first convolution strides, so that nothing is computed at full size, and pooling comes before the normalization,
-which then sees a quarter of the places. results/mnist.md lists the shapes that were tried at equal time.
+which then sees a quarter of the places. results/mnist-settings.md lists the shapes that were tried at equal time.
 
     28 -> 14 -> 7 -> 3 places a side; 64 -> 32 -> 16 -> 8
 """

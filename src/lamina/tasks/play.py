@@ -12,7 +12,7 @@ from lamina.core.spec import Actions, Spec
 from lamina.core.task import Choice, Evaluation, Predicting, Quality, Takes
 from lamina.data.inputs import read_all
 from lamina.envs.episodes import EpisodeSplit
-from lamina.envs.greedy import play_all, play_one, solved_at
+from lamina.envs.greedy import draws_frames, play_all, play_one, solved_at
 from lamina.metrics.intervals import of_mean
 
 CLIPS = 5  # episodes of which the median one is drawn
@@ -60,8 +60,10 @@ class Play:
         return {"random": {"return_mean": float(returns.mean()), "return_std": float(returns.std())}}
 
     def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:
-        """The episode of median return among the first few of the test, drawn."""
+        """The episode of median return among the first few of the test, drawn where that can be done."""
         assert isinstance(data.test, EpisodeSplit), "play is judged on episodes"
+        if not draws_frames(data.test.env):
+            return {}
         found = [play_one(_greedy(predictor), data.test, 2 * seed, i, draws=False) for i in range(CLIPS)]
         middle = sorted(range(CLIPS), key=lambda i: found[i].episode_return)[CLIPS // 2]
         return {"median_episode.gif": play_one(_greedy(predictor), data.test, 2 * seed, middle, draws=True)}

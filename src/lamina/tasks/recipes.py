@@ -15,7 +15,7 @@ UPDATES_OF_A_SMALL_TABLE = 4000
 def pictures(data: Data, quality: Quality) -> Choice:
     """Small pictures from scratch: the strided cnn, one cycle of the learning rate, pictures moved by a pixel.
 
-    Chosen on held-out parts of MNIST's training images: results/mnist.md.
+    Chosen on held-out parts of MNIST's training images: results/mnist-settings.md.
     """
     words: dict[str, Any] = {"batch": 256, "learning_rate": 0.015, "schedule": "one_cycle", "label_smoothing": 0.1, "shift": 1}
     if quality == "best":
