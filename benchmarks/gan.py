@@ -31,6 +31,10 @@ from lamina.verbs.trained import Trained, open_run
 
 PICTURES = 10_000
 COUNTED = 1000  # samples in which every digit must appear
+JUDGE = (
+    "threads=1", "precision=f32", "epochs=4", "batch=256", "learning_rate=0.015", "schedule=one_cycle", "label_smoothing=0.1", "shift=1",
+    "widths=24,32,64,128",
+)  # fmt: skip
 JUDGE_SEED = 12345
 BARS = {"to_untrained": 1 / 10, "to_gaussian": 1 / 2, "smallest_class": 0.03}
 MARGINS = {"to_untrained": 1 / 30, "to_gaussian": 1 / 4, "smallest_class": 0.05}
@@ -95,9 +99,9 @@ def lamina(*words: str) -> None:
 
 
 def judge(folder: Path) -> Judge:
-    """Train the classifier; one thread and f32, so that the same machine gives the same judge."""
+    """Train the classifier by fixed knobs; one thread and f32, so that the same machine gives the same judge."""
     if not (folder / "result.json").exists():
-        lamina("train", "mnist", "threads=1", "precision=f32", "--device", "cpu", "--seed", str(JUDGE_SEED), "--out", str(folder))
+        lamina("train", "mnist", *JUDGE, "--model", "cnn", "--device", "cpu", "--seed", str(JUDGE_SEED), "--out", str(folder))
     return Judge(open_run(folder, device="cpu"))
 
 

@@ -12,7 +12,7 @@ from lamina.core.spec import Classes, Image, Spec
 from lamina.data.arrays import ArraySplit
 
 job, epochs = clock.words()
-import torch._dynamo  # noqa: E402  the first torch optimizer imports it; plain_torch.py makes its own before the clock starts
+import torch._dynamo  # noqa: E402, F401  the first torch optimizer imports it; plain_torch.py makes its own before its clock starts
 
 
 def split(pictures, classes):

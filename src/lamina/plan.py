@@ -22,6 +22,7 @@ WORTH_A_CORE = 0.75  # more threads are taken only when they cut the wall time o
 EVENTS_A_SECOND = 8
 SECONDS_BETWEEN_SAVES = 60
 BUDGET_FOR_STEPS = 0.9  # of `--for`; the rest is validation, saving and the end
+STEPS_TO_SPARE = 4  # the machine may be so much faster later than it was measured
 
 
 class Config(knobs.Config):
@@ -50,6 +51,7 @@ class Plan(knobs.Config):
     monitor: str
     deterministic: bool
     step_seconds: float
+    seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -66,14 +68,20 @@ def make(learner: Learner, method: Method, config: Config, monitor: str, seconds
     apply_machine(config.deterministic)
     way, step_seconds = _fastest(learner, method, _ways(learner, config))
     pace = method.pace()
-    steps = pace.steps if seconds is None else max(1, int(seconds * BUDGET_FOR_STEPS / step_seconds))
+    steps = pace.steps if seconds is None else _steps_in(seconds, step_seconds, learner.config.schedule)
     return Plan(
         seed=learner.seed, steps=steps, valid_every=min(config.valid_every or pace.valid_every, steps),
         log_every=config.log_every or max(1, round(1 / EVENTS_A_SECOND / step_seconds)),
         save_every=max(1, round(SECONDS_BETWEEN_SAVES / step_seconds)),
         threads=way.threads, precision=way.precision, device=str(learner.device),
-        monitor=config.monitor or monitor, deterministic=config.deterministic, step_seconds=step_seconds,
+        monitor=config.monitor or monitor, deterministic=config.deterministic, step_seconds=step_seconds, seconds=seconds,
     )  # fmt: skip
+
+
+def _steps_in(seconds: float, step_seconds: float, schedule: str) -> int:
+    """As many steps as fit; a schedule that does not need to know its end is left to the clock, with steps to spare."""
+    spare = STEPS_TO_SPARE if schedule == "constant" else 1.0
+    return max(1, int(seconds * BUDGET_FOR_STEPS * spare / step_seconds))
 
 
 def apply(plan: Plan, learner: Learner) -> None:

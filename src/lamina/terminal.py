@@ -102,7 +102,7 @@ class Screen:
         self._line(f"task   {setup.task.name}: best = {best} {plan.monitor} on the validation split")
         self._line(f"model  {setup.choice.model} x {setup.choice.method}, {count:,} parameters")
         self._line(f"plan   {plan.steps} steps, {plan.threads} threads, {plan.precision}, {plan.device}, seed {plan.seed}"
-                   f"   about {_time(plan.steps * plan.step_seconds)}")
+                   f"   about {_time(plan.seconds or plan.steps * plan.step_seconds)}")
         if run is not None:
             self._line(f"run    {run.folder}")
 
@@ -121,7 +121,8 @@ class Screen:
         assert self._plan is not None, "the plan is announced first"
         self._began = self._began or (event.time, event.step)
         speed = (event.step - self._began[1]) / max(event.time - self._began[0], 1e-9)
-        left = f", {_time((self._plan.steps - event.step) / speed)} left" if speed > 0 else ""
+        by_clock = self._plan.seconds - event.time if self._plan.seconds else float("inf")
+        left = f", {_time(max(0.0, min((self._plan.steps - event.step) / speed, by_clock)))} left" if speed > 0 else ""
         text = f"step {event.step:>6} of {self._plan.steps}  {_figures(event.values)}{left}"
         if self.live:
             self.out.write(f"\r\x1b[2K{text}")

@@ -30,7 +30,7 @@ from lamina.verbs.trained import open_run
 STEPS = 20
 PLAN = Plan(
     seed=0, steps=STEPS, valid_every=6, log_every=4, save_every=5, threads=1, precision="f32", device="cpu", monitor="accuracy",
-    deterministic=False, step_seconds=0.001,
+    deterministic=False, step_seconds=0.001, seconds=None,
 )  # fmt: skip
 WORDS = {"points": "60", "hidden": "6", "batch": "16", "dropout": "0.3", "ema": "0.9", "schedule": "plateau", "accumulate": "2"}
 
@@ -87,8 +87,8 @@ def kept(folder: Path) -> dict[str, bytes]:
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
-    files = [p for p in sorted((folder / "states").rglob("*")) if p.is_file()] + [p for p in (folder / "last", folder / "best") if p.exists()]
-    return {str(p): p.read_bytes() for p in files}
+    files = [*sorted((folder / "states").rglob("*")), folder / "last", folder / "best"]
+    return {str(p): p.read_bytes() for p in files if p.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +109,9 @@ def same(folder: Path, reference: Reference) -> None:
 
 
 def test_the_events_are_those_of_the_plan(reference: Reference) -> None:
-    steps = [(4, "train"), (5, "saved"), (6, "train"), (6, "valid"), (8, "train"), (10, "saved"), (12, "train"), (12, "valid"), (15, "saved"),
-             (16, "train"), (18, "train"), (18, "valid"), (20, "train"), (20, "saved"), (20, "valid"), (20, "done")]  # fmt: skip
+    steps = [(4, "train"), (5, "saved"), (6, "train"), (6, "valid"), (8, "train"), (10, "saved"), (12, "train"), (12, "valid"),
+             (15, "saved"), (16, "train"), (18, "train"), (18, "valid"), (20, "train"), (20, "saved"), (20, "valid"),
+             (20, "done")]  # fmt: skip
     assert [(step, kind) for step, kind, _ in reference[0]] == steps
 
 
@@ -118,11 +119,9 @@ def test_the_events_are_those_of_the_plan(reference: Reference) -> None:
 def test_left_by_a_break_at_any_event(place: int, tmp_path: Path, reference: Reference) -> None:
     fit = begin(tmp_path / "run")
     with fit as events:
-        for i, event in enumerate(events):
-            if i == place:
-                break
+        left_at = next(event for i, event in enumerate(events) if i == place)
     let_go(fit)
-    assert Run(tmp_path / "run").pointer("last") == event.step
+    assert Run(tmp_path / "run").pointer("last") == left_at.step
     assert list(events) == [], "what was closed stays closed"
     same(tmp_path / "run", reference)
 
@@ -221,7 +220,9 @@ def broken(monkeypatch: pytest.MonkeyPatch, thing: Any, name: str, when: int, er
 
 
 @pytest.mark.parametrize("step", [1, 3, 6, 7, 11, 20])
-def test_an_update_that_raises_leaves_the_last_state(step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: Reference) -> None:
+def test_an_update_that_raises_leaves_the_last_state(
+    step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: Reference
+) -> None:
     fit = begin(tmp_path / "run")
     broken(monkeypatch, fit.job.method, "update", step, RuntimeError("broken"))
     with pytest.raises(RuntimeError, match="broken"), fit as events:  # noqa: PT012
@@ -235,7 +236,10 @@ def test_an_update_that_raises_leaves_the_last_state(step: int, tmp_path: Path, 
     same(tmp_path / "run", reference)
 
 
-@pytest.mark.parametrize(("place", "when"), [("task.evaluate", 1), ("task.evaluate", 3), ("run.tell", 2), ("run.tell", 4), ("learner.check", 2)])
+FAILURES = [("task.evaluate", 1), ("task.evaluate", 3), ("run.tell", 2), ("run.tell", 4), ("learner.check", 2)]
+
+
+@pytest.mark.parametrize(("place", "when"), FAILURES)
 def test_what_fails_after_an_update_saves_no_half_step(
     place: str, when: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: Reference
 ) -> None:
@@ -370,7 +374,7 @@ def test_a_failed_training_lets_go_of_its_run(tmp_path: Path) -> None:
     def watch(event: Event) -> None:
         interrupt()
 
-    wish = request(tmp_path / "run", **{"epochs": "4", "threads": "1", "log_every": "1"})
+    wish = request(tmp_path / "run", epochs="4", threads="1", log_every="1")
     with pytest.raises(Interrupted):
         training.train(wish, training.Watcher(event=watch))
     assert training.resume(tmp_path / "run").reason == "steps"

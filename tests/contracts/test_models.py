@@ -154,6 +154,21 @@ def test_a_model_takes_something_and_says_what_it_cannot_take(name: str) -> None
         assert caught.value.do.endswith(".")
 
 
+@each_model
+def test_a_network_is_refused_when_it_is_built_or_it_runs(name: str) -> None:
+    """Whatever the method: no spec is let in that fails at the first batch, however small its pictures are."""
+    sizes = ((1, 1), (1, 9), (2, 2), (3, 5))
+    tiny = [Spec(input=Image(channels=1, height=h, width=w), target=TARGETS["classes"]) for h, w in sizes]
+    for spec in [*SPECS.values(), *tiny]:
+        try:
+            net = MODELS[name](spec, config_of(MODELS[name])())
+        except UsageError:
+            continue
+        noise_size = getattr(net, "noise_size", 0)
+        answer = net.eval()(torch.zeros(2, *((noise_size,) if noise_size else spec.input.shape)))
+        assert answer.shape == (2, *(spec.input.shape if noise_size else (spec.target.size,)))
+
+
 @each_pair
 def test_the_output_has_the_shape_that_the_data_dictate(name: str, spec: str, method: str) -> None:
     found = pair(name, DATA[spec], method)

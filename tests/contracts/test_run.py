@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import random
-import resource
 import shutil
 import subprocess
 import sys
@@ -57,7 +56,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture()
+@pytest.fixture
 def run(finished: Path, tmp_path: Path) -> Path:
     """A copy of the finished run, to be damaged."""
     shutil.copytree(finished, tmp_path / "run")
@@ -135,8 +134,8 @@ def test_files_that_may_not_grow(tmp_path: Path) -> None:
     """For real: the kernel refuses every byte past a limit, in a process of its own."""
     limit = "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); " \
             "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)); from lamina.cli import run; run()"
-    done = subprocess.run([sys.executable, "-c", limit, *WORDS, "hidden=64", "--out", str(tmp_path / "run")], capture_output=True, text=True)
-    assert resource.RLIMIT_FSIZE is not None
+    words = [sys.executable, "-c", limit, *WORDS, "hidden=64", "--out", str(tmp_path / "run")]
+    done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert done.stderr.count("lamina: expected room to save the run") == 1
@@ -286,7 +285,10 @@ def test_a_finished_run_is_resumed_to_the_same_end(run: Path) -> None:
     assert len(after["events.jsonl"].splitlines()) == len(before["events.jsonl"].splitlines())
 
 
-@pytest.mark.parametrize("words", [["epochs=9"], ["xor"], ["--until", "accuracy=1"], ["--for", "3s"], ["--dry"], ["--seed", "1"], ["--model", "mlp"]])
+BESIDE = [["epochs=9"], ["xor"], ["--until", "accuracy=1"], ["--for", "3s"], ["--dry"], ["--seed", "1"], ["--model", "mlp"]]
+
+
+@pytest.mark.parametrize("words", BESIDE)
 def test_nothing_beside_resume_is_passed_over(run: Path, words: list[str]) -> None:
     before = files(run)
     assert "--resume RUN" in refused(lamina("train", *words, "--resume", run), 2)

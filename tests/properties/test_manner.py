@@ -44,7 +44,8 @@ def small(shape: str, side: int = 28, longest: int = 20) -> np.ndarray:
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     cut = pil.fromarray((ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] * 255).astype(np.uint8))
     scale = longest / max(cut.size)
-    placed = np.asarray(cut.resize((max(1, round(cut.width * scale)), max(1, round(cut.height * scale))), pil.Resampling.BOX), np.float32) / 255
+    size = max(1, round(cut.width * scale)), max(1, round(cut.height * scale))
+    placed = np.asarray(cut.resize(size, pil.Resampling.BOX), np.float32) / 255
     y, x = (float((placed.sum(axis) * np.arange(n)).sum() / placed.sum()) for axis, n in ((1, placed.shape[0]), (0, placed.shape[1])))
     room = np.zeros((3 * side, 3 * side), np.float32)
     top, left = round(1.5 * side - y), round(1.5 * side - x)

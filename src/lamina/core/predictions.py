@@ -78,6 +78,9 @@ class Picture:
     def to_json(self) -> dict[str, Any]:
         return {"height": self.pixels.shape[0], "width": self.pixels.shape[1]}
 
+    def __str__(self) -> str:
+        return f"a picture of {self.pixels.shape[0]} x {self.pixels.shape[1]}"
+
     def save(self, path: Path) -> None:
         """Write it as PNG."""
         from PIL import Image
@@ -96,6 +99,9 @@ class Episode:
 
     def to_json(self) -> dict[str, Any]:
         return {"return": self.episode_return, "length": self.length}
+
+    def __str__(self) -> str:
+        return f"an episode of {self.length} steps, return {self.episode_return:.4g}"
 
     def save(self, path: Path) -> None:
         """Write an animated GIF: every second frame at 25 a second, all in the colours of the first."""

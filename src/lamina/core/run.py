@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -96,8 +96,13 @@ class Run:
 
     def read_as(self, name: str, kind: type[Model]) -> Model:
         """One of the run's JSON files as the pydantic model that wrote it."""
-        with _whole(self.folder / f"{name}.json"):
-            return kind.model_validate(dict(self.read(name)))
+        found = self.read(name)
+        try:
+            return kind.model_validate(dict(found))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise _damaged(self.folder / f"{name}.json", f"`{place}`: {first['msg']}") from error
 
     def write(self, name: str, content: dict[str, Any]) -> None:
         """Replace one of the run's JSON files atomically."""

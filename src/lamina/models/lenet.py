@@ -22,8 +22,9 @@ class LeNet(nn.Module):
 
     def __init__(self, spec: Spec, config: Config) -> None:
         super().__init__()
-        if not isinstance(spec.input, Image):
-            raise UsageError("pictures for `lenet`", f"`{spec.input.kind}`", "Use `--model mlp` for rows of numbers.")
+        if not isinstance(spec.input, Image) or min(spec.input.height, spec.input.width) < 2:
+            raise UsageError("pictures of at least 2x2 for `lenet`", f"`{spec.input.kind}` {spec.input.shape}",
+                             "Use `--model mlp` for rows of numbers.")
         self.stem = nn.Sequential(*conv(spec.input.channels, 6, 5, config), nn.AvgPool2d(2))  # C1, S2
         self.blocks = nn.Sequential(*conv(6, 16, 5, config), nn.AdaptiveAvgPool2d(5))  # C3, S4
         self.head = nn.Sequential(

@@ -7,6 +7,8 @@ from lamina.core.errors import unknown
 from lamina.core.events import Event
 from lamina.core.task import LOWER_IS_BETTER, is_better
 
+BUDGET_FOR_TRAINING = 0.95
+
 
 class Consumer(Protocol):
     """Hears every event; a reason to stop, or ""."""
@@ -50,10 +52,10 @@ class Until:
 
 
 class Budget:
-    """Stops when the time allowed is over, in case the machine got slower than the plan measured."""
+    """Stops when the time allowed is nearly over: the last validation and the figures at the end belong to it."""
 
     def __init__(self, seconds: float | None) -> None:
-        self.seconds = seconds
+        self.seconds = None if seconds is None else BUDGET_FOR_TRAINING * seconds
 
     def feed(self, event: Event) -> str:
         return "time" if self.seconds is not None and event.time > self.seconds else ""
