@@ -56,9 +56,8 @@ def prepare(request: Request) -> Setup:
     rng.reseed(request.seed, 0, "weights")
     net = request.net or MODELS[choice.model](data.spec, configs["model"])
     model = method_class.wrap(net, data.spec)
-    if request.net is not None and isinstance(model, Scaled):
+    if isinstance(model, Scaled):
         own_module.check(model, data.spec, data.train.batch(torch.arange(2) % len(data.train))["x"])
-    _fill_lazy(model, data)
     method.prepare(model)
     start = request.start if request.warm_start is None else _weights_of(request.warm_start)
     if start is not None:
@@ -156,16 +155,6 @@ def _data_config(request: Request) -> tuple[knobs.Config, dict[str, Any]]:
 
 def _name_of(net: nn.Module) -> str:
     return f"{type(net).__module__}.{type(net).__qualname__}"
-
-
-def _fill_lazy(model: nn.Module, data: Data) -> None:
-    """Run two rows through, so that lazy layers learn their shapes; refuse a model that cannot take them."""
-    if not any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
-        return
-    model.eval()
-    with torch.no_grad():
-        model(data.train.batch(torch.arange(2))["x"])
-    model.train()
 
 
 def knob_table(request: Request) -> list[dict[str, Any]]:
