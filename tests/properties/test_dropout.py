@@ -6,9 +6,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from lamina.core.errors import UsageError
-from lamina.nn.dropout import Dropout
+from lamina.nn.dropout import Dropout, exchange
 
 MANY = 400_000
 RATES = st.floats(0, 0.95)
@@ -90,3 +91,13 @@ def test_a_rate_that_leaves_nothing_is_refused(rate: float) -> None:
 def test_a_rate_near_one_leaves_something() -> None:
     assert seeded(Dropout(0.9999), torch.ones(MANY)).isfinite().all()
     assert share_dropped(Dropout(0.9999)) < 1
+
+
+def test_plain_dropout_of_a_module_is_exchanged_and_a_subclass_is_not() -> None:
+    class Own(nn.Dropout):
+        pass
+
+    net = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5), nn.Sequential(nn.Dropout(0.25), Own(0.5)))
+    exchange(net)
+    assert [type(m) for m in net.modules() if isinstance(m, nn.Dropout)] == [Dropout, Dropout, Own]
+    assert [m.p for m in net.modules() if isinstance(m, nn.Dropout)] == [0.5, 0.25, 0.5]

@@ -4,16 +4,18 @@ import torch
 from torch import nn
 
 from lamina.core.spec import Image, Numbers, Spec
+from lamina.nn.dropout import exchange
 from lamina.nn.scale import InputScale, TargetScale
 
 
 class Scaled(nn.Module):
-    """`input` scale, the network `net`, and for numbers the `target` scale."""
+    """`input` scale, the network `net`, and for numbers the `target` scale. Plain dropout in `net` becomes ours."""
 
     def __init__(self, net: nn.Module, spec: Spec) -> None:
         super().__init__()
         self.input = InputScale(spec)
         self.net = net
+        exchange(net)
         self.target = TargetScale(spec.target.size) if isinstance(spec.target, Numbers) else nn.Identity()
         self.channels_last = isinstance(spec.input, Image) and any(isinstance(m, nn.Conv2d) for m in net.modules())
         if not any(isinstance(p, nn.parameter.UninitializedParameter) for p in net.parameters()):
