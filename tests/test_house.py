@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import lamina
-from lamina.cli import VERBS
 from lamina.commands import main
+from lamina.verbs import VERBS
 
 SOURCE = Path(lamina.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))

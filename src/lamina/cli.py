@@ -6,13 +6,7 @@ click costs three times as much to import as Python to start, so the overview is
 import sys
 
 from lamina import __version__
-
-VERBS = {
-    "train": "Fit a model to DATA; knobs are key=value words.",
-    "evaluate": "The figures of RUN on its test split; each look is counted.",
-    "predict": "The answers of RUN to your own inputs.",
-    "list": "The names that are built in: datasets, models, methods, tasks, norms, ...",
-}
+from lamina.verbs import VERBS
 
 OVERVIEW = """Usage: lamina VERB [WORDS]...      lamina VERB --help
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lamina import __version__
-from lamina.cli import VERBS
+from lamina.verbs import VERBS
 
 if TYPE_CHECKING:  # pathlib and json cost a third of `lamina --help`
     from collections.abc import Callable

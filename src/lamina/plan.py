@@ -19,6 +19,7 @@ from lamina.core.method import Method
 from lamina.optim.learner import Learner
 
 WORTH_A_CORE = 0.75  # more threads are taken only when they cut the wall time of a step below this share
+HOPELESS = 1.5  # a way so many times slower than the best is not measured again
 EVENTS_A_SECOND = 8
 SECONDS_BETWEEN_SAVES = 60
 BUDGET_FOR_STEPS = 0.9  # of `--for`; the rest is validation, saving and the end
@@ -117,6 +118,8 @@ def _fastest(learner: Learner, method: Method, ways: list[_Way]) -> tuple[_Way, 
     best: dict[_Way, float] = {}
     for _ in range(2 if len(ways) > 1 else 1):  # twice round, as the machine may be busy for a moment
         for way in ways:
+            if way in best and best[way] > HOPELESS * min(best.values()):
+                continue
             torch.set_num_threads(way.threads)
             learner.precision = way.precision
             best[way] = min(best.get(way, 1e9), _time_updates(learner, method))

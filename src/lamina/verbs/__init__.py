@@ -1,1 +1,8 @@
 """What a user can ask for, one verb a file: the only door for the command line, Python and the browser."""
+
+VERBS = {
+    "train": "Fit a model to DATA; knobs are key=value words.",
+    "evaluate": "The figures of RUN on its test split; each look is counted.",
+    "predict": "The answers of RUN to your own inputs.",
+    "list": "The names that are built in: datasets, models, methods, tasks, norms, ...",
+}
