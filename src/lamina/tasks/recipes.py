@@ -20,7 +20,7 @@ def pictures(data: Data, quality: Quality) -> Choice:
     words: dict[str, Any] = {"batch": 256, "learning_rate": 0.015, "schedule": "one_cycle", "label_smoothing": 0.1, "shift": 1}
     if quality == "best":
         words |= {"widths": "32,64,128,256", "rotate": 10, "stretch": 0.1}
-    epochs = {"fast": 1.0, "good": 2.5, "best": 4.6}[quality] * max(1.0, ENOUGH_PICTURES / len(data.train)) ** 0.5
+    epochs = {"fast": 1.0, "good": 2.5, "best": 4.0}[quality] * max(1.0, ENOUGH_PICTURES / len(data.train)) ** 0.5
     words["epochs"] = min(round(epochs, 1), MOST_EPOCHS)
     if not isinstance(data.spec.target, Classes):
         del words["label_smoothing"]
