@@ -19,6 +19,7 @@ from lamina.core.method import Method
 from lamina.optim.learner import Learner
 
 WORTH_A_CORE = 0.75  # more threads are taken only when they cut the wall time of a step below this share
+LEAST_TO_SHARE = 0.003  # seconds: in a shorter step the threads wait for each other, and on a busy machine for ever
 HOPELESS = 1.5  # a way so many times slower than the best is not measured again
 EVENTS_A_SECOND = 8
 SECONDS_BETWEEN_SAVES = 60
@@ -118,18 +119,24 @@ def _fastest(learner: Learner, method: Method, ways: list[_Way]) -> tuple[_Way, 
     best: dict[_Way, float] = {}
     for _ in range(2 if len(ways) > 1 else 1):  # twice round, as the machine may be busy for a moment
         for way in ways:
-            if way in best and best[way] > HOPELESS * min(best.values()):
+            if best and _not_worth_measuring(way, best):
                 continue
             torch.set_num_threads(way.threads)
             learner.precision = way.precision
             best[way] = min(best.get(way, 1e9), _time_updates(learner, method))
             restore()
     chosen = ways[0]
-    for way in ways[1:]:
+    for way in [w for w in ways[1:] if w in best]:
         gain_needed = WORTH_A_CORE if way.threads > chosen.threads else 0.9
         if best[way] < gain_needed * best[chosen]:
             chosen = way
     return chosen, best[chosen]
+
+
+def _not_worth_measuring(way: _Way, best: dict[_Way, float]) -> bool:
+    """A way that was hopeless the first time round, or more threads for a step that is too short to share."""
+    hopeless = way in best and best[way] > HOPELESS * min(best.values())
+    return hopeless or (way.threads > 1 and min(best.values()) < LEAST_TO_SHARE)
 
 
 def _time_updates(learner: Learner, method: Method, seconds: float = 0.1) -> float:
