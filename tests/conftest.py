@@ -1,6 +1,19 @@
-"""How the suite runs: property tests without deadlines (a busy machine is no failure) and with repeatable draws."""
+"""How the suite runs: property tests without deadlines (a busy machine is no failure) and with repeatable draws; one thread."""
 
+from collections.abc import Iterator
+
+import pytest
+import torch
 from hypothesis import settings
 
 settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Begin every test with one thread; a plan that takes more does not outlive its test."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

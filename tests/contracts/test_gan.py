@@ -1,7 +1,6 @@
 """The contract of `gan`: who moves, where the losses start, that it learns, and that a state continues bit by bit."""
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,14 +19,6 @@ from lamina.optim.learner import Learner
 from lamina.tasks.generate import Generate, draw, gaussian_pictures, grid
 
 SPEC = Spec(input=Image(channels=1, height=8, width=8), target=Classes(names=("a", "b")))
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def stripes(count: int = 64) -> ArraySplit:

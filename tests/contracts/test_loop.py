@@ -4,7 +4,7 @@ import json
 import math
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -33,13 +33,6 @@ PLAN = Plan(
     deterministic=False, step_seconds=0.001, seconds=None,
 )  # fmt: skip
 WORDS = {"points": "60", "hidden": "6", "batch": "16", "dropout": "0.3", "ema": "0.9", "schedule": "plateau", "accumulate": "2"}
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
 
 
 def request(folder: Path | None, **words: str) -> Request:

@@ -65,14 +65,6 @@ def update(setup: Setup, step: int) -> torch.Tensor:
     return setup.method.update(setup.learner, setup.method.next_batch(setup.learner, step))["loss"]
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize(("knob", "word"), CHOICES, ids=lambda v: v)
 @pytest.mark.parametrize("model", STYLED)
 def test_learns_with_any_word(model: str, knob: str, word: str) -> None:

@@ -5,7 +5,6 @@ A method whose task chooses it by itself is tested with no line changed here, on
 
 import json
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,14 +26,6 @@ from lamina.verbs.request import Request
 from lamina.verbs.setup import Setup, prepare
 
 ROWS = 24
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def table(y: Any) -> Data:

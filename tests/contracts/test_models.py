@@ -48,14 +48,6 @@ class Pair:
     data: Data
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def noise(spec: Spec) -> Data:
     """Rows of noise that fit a spec; an environment where actions are wanted."""
     if isinstance(spec.target, Actions):

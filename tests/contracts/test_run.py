@@ -7,7 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,6 @@ from lamina.core.run import Run
 WORDS = ["train", "xor", "--model", "mlp", "points=60", "hidden=4", "epochs=6", "batch=16", "threads=1", "log_every=4", "valid_every=5",
          "patience=0"]  # fmt: skip
 FULL = OSError(errno.ENOSPC, "No space left on device")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
 
 
 def lamina(*words: str | Path) -> Result:

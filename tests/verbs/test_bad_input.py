@@ -6,14 +6,12 @@ import struct
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,13 +27,6 @@ from lamina.data.inputs import read_all
 from lamina.model import Model
 
 QUICK = ["threads=1", "epochs=1", "patience=0"]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
 
 
 def lamina(*words: str | Path, given: bytes = b"") -> Result:

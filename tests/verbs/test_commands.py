@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,6 @@ TRAININGS = {
     "points": ["spiral", "--model", "mlp", "hidden=8,8", "points=100", "epochs=2", "patience=0"],
     "first model": ["xor", "--model", "perceptron", "points=100", "epochs=2", "patience=0"],
 }
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
 
 
 def lamina(*words: str | Path, given: bytes = b"") -> Result:

@@ -8,7 +8,9 @@ from typing import Any, get_args
 from lamina.core.config import words_of
 from lamina.core.errors import UsageError, quoted
 from lamina.core.task import Quality
-from lamina.verbs.request import DURATIONS, Request
+from lamina.verbs.request import Request
+
+DURATIONS = {"s": 1, "m": 60, "h": 3600}
 
 
 def request_of(data: str, words: Sequence[str], options: Mapping[str, Any]) -> Request:

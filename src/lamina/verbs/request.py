@@ -35,6 +35,3 @@ class Request:
     warm_start: Path | None = None
     net: nn.Module | None = None
     start: Mapping[str, torch.Tensor] | None = None
-
-
-DURATIONS = {"s": 1, "m": 60, "h": 3600}
