@@ -63,7 +63,7 @@ def _sizes(rows: Rows, kind: Image) -> list[Problem]:
         return []
     small = np.flatnonzero(found.min(1) < min(kind.height, kind.width))
     sides = found.max(1) / found.min(1).clip(1)
-    coarse = f"They are enlarged to {kind.width} x {kind.height} pixels and stay coarse; sides go from {found.min()} to {found.max()} pixels."
+    coarse = f"They are enlarged to {kind.width} x {kind.height} pixels and stay coarse; sides: {found.min()} to {found.max()} pixels."
     return [
         *_about(rows, small, "photos smaller than the training size", coarse,
                 f"Train with a smaller side: `size={max(8, int(np.median(found.min(1))) // 8 * 8)}`, or find larger originals."),

@@ -1,11 +1,12 @@
 """Rows of equal inputs: the same twice, the same in training and in the test (a leak), the same with two answers."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
 from lamina.core.spec import Classes
-from lamina.oversight.problems import EXAMPLES, Problem, Severity
+from lamina.oversight.problems import Problem, Severity
 from lamina.oversight.rows import Rows
 
 SOME = 0.01  # share of rows from which the same twice is more than a note
@@ -35,24 +36,22 @@ def of_groups(rows: Rows, groups: list[np.ndarray], unlikely: bool, what: str, h
     in_test = sum(int((rows.part[group] == 2).sum()) for group in leaks)
     extra = sum(len(group) - 1 for group in rest)
     known: Severity = "serious" if unlikely or in_test > SOME * max(rows.sizes[2], 1) else "worth"
-    return [
-        *_one(rows, leaks, f"{how} {what} in training and in the test", known if unlikely else "note", in_test,
-              f"{in_test} of {rows.sizes[2]} {what} of the test were seen in training: the figures on the test are too good.",
-              "Keep one of each, or keep them in one part: `--group COLUMN`, or folders of your own."),
-        *_one(rows, torn, f"{how} {what} with different answers", "serious" if unlikely else "note", sum(map(len, torn)),
-              "No model can be right about all of them; some of the answers are wrong or something that matters is not in the data.",
-              "Look at them and correct the answers."),
-        *_one(rows, rest, f"{how} {what}", "worth" if unlikely and extra > SOME * len(rows) else "note", extra,
-              "They count more than others, and tell nothing new.", "Remove them if they came in by mistake."),
-    ]
+    found = [
+        (leaks, Problem(f"{how} {what} in training and in the test", known if unlikely else "note", in_test,
+                        f"{in_test} of {rows.sizes[2]} {what} of the test were seen in training: the figures on the test are too good.",
+                        "Keep one of each, or keep them in one part: `--group COLUMN`, or folders of your own.")),
+        (torn, Problem(f"{how} {what} with different answers", "serious" if unlikely else "note", sum(map(len, torn)),
+                       "No model can be right about all of them: some answers are wrong, or something that matters is not in the data.",
+                       "Look at them and correct the answers.")),
+        (rest, Problem(f"{how} {what}", "worth" if unlikely and extra > SOME * len(rows) else "note", extra,
+                       "They count more than others, and tell nothing new.", "Remove them if they came in by mistake.")),
+    ]  # fmt: skip
+    return [_shown(rows, those, problem) for those, problem in found if those]
 
 
-def _one(rows: Rows, groups: list[np.ndarray], name: str, severity: Severity, count: int, means: str, do: str) -> list[Problem]:
-    if not groups:
-        return []
+def _shown(rows: Rows, groups: list[np.ndarray], problem: Problem) -> Problem:
     shown = tuple(tuple(int(i) for i in group[:4]) for group in groups[:GROUPS_SHOWN])
-    where = tuple(" = ".join(_named(rows, group)) for group in shown[:EXAMPLES])
-    return [Problem(name, severity, count, means, do, where, shown)]
+    return replace(problem, where=tuple(" = ".join(_named(rows, group)) for group in shown), shown=shown)
 
 
 def _named(rows: Rows, group: Iterable[int]) -> list[str]:
