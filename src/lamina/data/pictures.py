@@ -43,8 +43,9 @@ def content_of(file: Path) -> bytes:
         return file.read_bytes()
     except FileNotFoundError as error:
         raise DataError("a picture file", f"`{file}`, which is not there", "Check the name.") from error
-    except OSError as error:
-        raise DataError("a picture file", f"`{file}`: {error.strerror}", "Check what it is and its permissions.") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError("a picture file", f"`{file}`: {reason}", "Check what it is and its permissions.") from error
 
 
 class Head(NamedTuple):
