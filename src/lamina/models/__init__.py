@@ -7,6 +7,10 @@ MODELS = Registry("model", {
     "mlp": "lamina.models.mlp:MLP",
     "lenet": "lamina.models.lenet:LeNet",
     "cnn": "lamina.models.cnn:CNN",
+    "resnet18": "lamina.models.resnet:resnet18",
+    "resnet34": "lamina.models.resnet:resnet34",
+    "resnet50": "lamina.models.resnet:resnet50",
+    "efficientnet_lite0": "lamina.models.efficientnet_lite:EfficientNetLite0",
     "policy": "lamina.models.policy:Policy",
     "dcgan": "lamina.models.dcgan:DCGAN",
 })  # fmt: skip
