@@ -64,16 +64,21 @@ class Screen:
         """The last lines of a training: what was reached, where it lies, what comes next."""
         task, test = outcome.setup.task, outcome.test
         for name, found in outcome.baselines.items():
-            self._line(f"baseline {name}: test {_figures(found.metrics)}{_interval(found)}")
+            took = f"   {found.seconds:.1f} s" if found.seconds else ""
+            self._line(f"baseline {name}: test {_figures(found.metrics)}{_interval(found)}{took}")
         self._line(f"validation {_figures(outcome.valid.metrics)}   (best of training; {outcome.reason})")
         self._line(f"test       {_figures(test.metrics)}{_interval(test)}")
+        told = outcome.judgement
+        for line in told.calibration.lines() if told.calibration else []:
+            self._line(f"sure       {line}")
+        if told.verdict:
+            self._line(f"verdict    {told.verdict.sentence}")
         where = outcome.run.folder if outcome.run else None
         self._line(f"run: {where}   {outcome.seconds:.1f} s   next: {_next(task.name, where)}")
         if self.as_json:
             cpu = sum(os.times()[:4])
-            rivals = {name: found.metrics for name, found in outcome.baselines.items()}
-            self._json({"run": str(where), "task": task.name, "metrics": test.metrics, "valid": outcome.valid.metrics,
-                        "baselines": rivals, "seconds": _since_start(), "cpu_seconds": cpu})
+            self._json({"run": str(where), "task": task.name, "metrics": test.metrics, "intervals": test.intervals,
+                        **told.to_json(), "seconds": _since_start(), "cpu_seconds": cpu})
 
     def evaluation(self, run: Path, found: Evaluation, looks: int) -> None:
         """The figures of `evaluate`."""

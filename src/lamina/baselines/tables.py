@@ -1,6 +1,8 @@
 """What knowing nothing and what a linear model would score: scikit-learn's, on the same rows as the network."""
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,10 +21,18 @@ def trivial_and_linear(data: Data, judge: Judge) -> dict[str, Evaluation]:
     rows = data.train.batch(torch.arange(len(data.train)))
     kind = data.spec.target.kind
     classes = kind == "classes"
-    rivals = {"most frequent" if classes else "mean": _constant(rows, kind, data.spec.target.size)}
+    size = data.spec.target.size
+    rivals = {"most frequent" if classes else "mean": lambda: _constant(rows, kind, size)}
     if rows["x"].numel() <= MOST_CELLS and kind != "labels":
-        rivals["linear"] = _linear(rows, data.spec.target.size if classes else 0)
-    return {name: judge(rival, data.test) for name, rival in rivals.items()}
+        rivals["linear"] = lambda: _linear(rows, size if classes else 0)
+    return {name: _timed(learn, judge, data.test) for name, learn in rivals.items()}
+
+
+def _timed(learn: Callable[[], "Rival"], judge: Judge, test: Split) -> Evaluation:
+    """A rival's figures, with the seconds that it took to learn and to answer."""
+    start = time.perf_counter()
+    found = judge(learn(), test)
+    return replace(found, seconds=time.perf_counter() - start)
 
 
 class Rival:

@@ -15,6 +15,7 @@ from lamina.core.spec import Spec
 from lamina.core.task import Task
 from lamina.tasks import TASKS
 from lamina.verbs.data import data_of_run
+from lamina.verbs.judge import trust_of
 from lamina.verbs.setup import rebuild
 
 
@@ -52,4 +53,5 @@ def open_run(folder: Path, module: nn.Module | None = None, device: str = "auto"
                        "The run is damaged; restore the file, or train again.") from error
     where = machine.pick(device)
     precision = run.read("plan")["precision"]
-    return Trained(run, described, spec, TASKS[described["task"]](), Predictor(model.to(where), where, precision))
+    trust = trust_of(run.read("result") if (folder / "result.json").exists() else {})
+    return Trained(run, described, spec, TASKS[described["task"]](), Predictor(model.to(where), where, precision, trust))
