@@ -12,7 +12,7 @@ from lamina.core.task import LOWER_IS_BETTER, Evaluation
 from lamina.metrics import paired
 
 Answer = Literal["better", "noise", "worse"]
-SIMPLE = ("most frequent", "mean", "linear")  # rivals that are no strong classical model
+SIMPLE = ("most frequent", "mean", "linear", "naive Bayes")  # rivals that are no strong classical model
 TRIVIAL = SIMPLE[:2]
 SHARES = frozenset({"accuracy"})  # figures whose rows score 1 or 0; those of `rmse` score their squared error
 
@@ -116,7 +116,7 @@ def _beside_trivial(best: str, found: Mapping[str, Difference]) -> list[str]:
 def _not_run(rivals: Mapping[str, Evaluation]) -> list[str]:
     if any(name not in SIMPLE for name in rivals):
         return []
-    missing = "No strong classical model" if "linear" in rivals else "Neither a linear nor a strong classical model"
+    missing = "No strong classical model" if len(rivals) > 1 else "Neither a linear nor a strong classical model"
     return [f"{missing} was run beside it, so that comparison is still open."]
 
 
