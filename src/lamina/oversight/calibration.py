@@ -54,7 +54,7 @@ class Calibration:
     unmeasured: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"lines": self.lines()}
 
     def lines(self) -> list[str]:
         """For a person."""

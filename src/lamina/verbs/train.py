@@ -16,6 +16,7 @@ from lamina.core.run import FORMAT, Run
 from lamina.core.spec import Spec
 from lamina.core.task import Evaluation
 from lamina.loop import Fit, Job
+from lamina.oversight import report
 from lamina.oversight.pictures import draw_run
 from lamina.plan import Config as LoopConfig
 from lamina.plan import Plan, make
@@ -189,6 +190,7 @@ def _keep(run: Run, outcome: Outcome) -> None:
     } | outcome.judgement.to_json())  # fmt: skip
     remember(run, outcome.judgement, outcome.setup.data)
     draw_run(run, outcome.plan.monitor, outcome.test, outcome.setup.data.spec)
+    report.write(run, outcome.setup.data)
     for name, picture in outcome.setup.task.pictures(outcome.predictor, outcome.setup.data, outcome.plan.seed).items():
         run.draw(name, picture)
 
