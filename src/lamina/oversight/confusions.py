@@ -5,7 +5,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 import torch
 
@@ -16,7 +15,6 @@ from lamina.oversight.rows import name_of, shown
 
 MOST_CLASSES = 20  # of a whole matrix; of more classes the confusions alone are listed
 A_CELL, IN_ALL = 12, 240  # rows that are shown: a page must stay small
-SURELY_SHOWN = 40  # cells of errors before those of right answers
 
 
 @dataclass(frozen=True)
@@ -36,15 +34,17 @@ def confusions(found: Answers) -> Html:
     counts = torch.bincount(found.y * k + found.p.argmax(1), minlength=k * k).view(k, k)
     cells = [(i, j) for i in range(k) for j in range(k) if counts[i, j]]
     cells.sort(key=lambda c: (c[0] == c[1], -int(counts[c])))
-    folds, left = [], IN_ALL
+    folds: dict[bool, list[Html]] = {False: [], True: []}
+    left = IN_ALL
     for i, j in cells:
         fold, used = _fold(found, i, j, min(left, A_CELL))
-        folds.append(fold)
+        folds[i == j].append(fold)
         left -= used
     matrix = _matrix(found.names, counts) if k <= MOST_CLASSES else ""
+    right = tag("details", tag("summary", "right answers"), *folds[True]) if folds[True] else ""
     errors = int(counts.sum() - counts.trace())
     said = f"{errors} of {int(counts.sum())} test rows were answered wrongly. A count leads to the rows behind it."
-    return section("What was taken for what", tag("p", said), matrix, *folds)
+    return section("What was taken for what", tag("p", said), matrix, *folds[False], right)
 
 
 def _matrix(names: Sequence[str], counts: torch.Tensor) -> Html:
@@ -57,7 +57,7 @@ def _cell(counts: torch.Tensor, i: int, j: int) -> Html:
     if not count:
         return tag("span", "·", kind="quiet")
     colour = "var(--blue)" if i == j else "var(--orange)"
-    share = round(100 * max(0.15, count / max(int(counts[i].sum()), 1)))
+    share = round(15 + 40 * count / max(int(counts[i].sum()), 1))  # of the colour: what is written on it stays readable
     ground = f"background:color-mix(in srgb, {colour} {share}%, var(--paper))"
     return Html(f'<a class="cell" href="#said-{i}-{j}" style="{ground}">{count}</a>')
 
@@ -74,5 +74,5 @@ def _fold(found: Answers, i: int, j: int, most: int) -> tuple[Html, int]:
               for one, row, p in zip(x, rows.tolist(), found.p[rows[:most], j].tolist(), strict=False)]
     more = tag("p", f"and {len(rows) - most} more", kind="quiet") if len(rows) > most else ""
     inside = gallery(pieces) if isinstance(found.kind, Image) else join(*pieces)
-    body = join(tag("summary", f"{title}: {len(rows)}"), inside, more)
-    return Html(f'<details id="{escape(f"said-{i}-{j}")}">{body}</details>'), len(pieces)
+    place = Html(f'<div id="said-{i}-{j}">{join(inside, more)}</div>')  # a link opens the fold around what it leads to
+    return tag("details", tag("summary", f"{title}: {len(rows)}"), place), len(pieces)

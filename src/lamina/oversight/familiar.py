@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from lamina.core.data import Data
+from lamina.core.data import Data, Split, batches
 from lamina.core.errors import quoted
 from lamina.core.spec import Image, Spec, Table, Text, Vector
 from lamina.core.task import Predicting
@@ -55,6 +55,11 @@ class Familiar:
         order = (unit(found) @ self.kept["features"].float().T).argsort(dim=1, descending=True)[:, :count]
         rows: list[list[int]] = self.kept["rows"][order].tolist()
         return rows
+
+
+def strange_rows(familiar: Familiar, predictor: Predicting, spec: Spec, split: Split) -> int:
+    """How many rows of a split are unlike the training data."""
+    return sum(bool(reason) for batch in batches(split) for reason in familiar.unlike(predictor, spec, batch["x"]))
 
 
 def learn(predictor: Predicting, data: Data) -> Familiar:

@@ -1,12 +1,13 @@
 """The judgement at the end of a training: how sure answers may be, the sealed test, the rivals beside it, and the verdict."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from lamina.core.data import Data, batches
+from lamina.core.data import Data, Split, batches
 from lamina.core.predictor import Predictor, Trust
 from lamina.core.run import Run
 from lamina.core.spec import Classes
@@ -57,6 +58,15 @@ def remember(run: Run, found: Judgement, data: Data) -> None:
     rows = {"output": found.test.output, "scores": found.test.scores}
     run.keep("test", {name: t for name, t in rows.items() if t is not None})
     run.keep("familiar", learn(found.predictor, data).kept)
+
+
+def rows_of(split: Split) -> str:
+    """Differs where the rows of a split do: by their names, or where they have none by their inputs, and by their answers."""
+    where, digest = getattr(split, "where", ()), hashlib.sha256()
+    digest.update("\n".join(where).encode(errors="surrogateescape"))
+    for batch in batches(split):
+        digest.update(batch["y"].numpy().tobytes() + (b"" if where else batch["x"].numpy().tobytes()))
+    return digest.hexdigest()
 
 
 def rival_json(rival: Evaluation) -> dict[str, Any]:

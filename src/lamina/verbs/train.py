@@ -23,7 +23,7 @@ from lamina.plan import Plan, make
 from lamina.verbs import own_module
 from lamina.verbs.consumers import Budget, Patience, Until
 from lamina.verbs.data import data_of_run
-from lamina.verbs.judge import Judgement, beside_rivals, judge, remember
+from lamina.verbs.judge import Judgement, beside_rivals, judge, remember, rows_of
 from lamina.verbs.request import Request
 from lamina.verbs.setup import Setup, prepare
 
@@ -186,6 +186,7 @@ def _keep(run: Run, outcome: Outcome) -> None:
     run.write("result", {
         "task": outcome.setup.task.name, "reason": outcome.reason, "test_looks": looks,
         "test": outcome.test.metrics, "test_intervals": outcome.test.intervals, "test_details": outcome.test.details,
+        "test_rows": "" if outcome.test.scores is None else rows_of(outcome.setup.data.test),
         "seconds": outcome.seconds, "cpu_seconds": outcome.cpu_seconds,
     } | outcome.judgement.to_json())  # fmt: skip
     remember(run, outcome.judgement, outcome.setup.data)

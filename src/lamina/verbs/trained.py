@@ -13,6 +13,7 @@ from lamina.core.predictor import Predictor
 from lamina.core.run import Run
 from lamina.core.spec import Spec
 from lamina.core.task import Task
+from lamina.oversight.familiar import Familiar
 from lamina.tasks import TASKS
 from lamina.verbs.data import data_of_run
 from lamina.verbs.judge import trust_of
@@ -28,6 +29,10 @@ class Trained:
     spec: Spec
     task: Task
     predictor: Predictor
+
+    def familiar(self) -> Familiar:
+        """What it knows of its training data."""
+        return Familiar(self.run.kept("familiar"))
 
     def data(self) -> Data:
         """The built-in data it was trained on, split as then; UsageError for data that were given from Python."""
