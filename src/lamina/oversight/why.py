@@ -17,6 +17,7 @@ from lamina.oversight.occlusion import weights
 from lamina.oversight.rows import name_of
 
 NEIGHBOURS = 5
+LEAST_SIDE = 96  # of each, in pixels
 MOST_NAMED = 5
 
 
@@ -59,9 +60,14 @@ def _neighbours(spec: Spec, rows: Sequence[int], data: Data | None) -> Why:
     labels = [spec.target.names[y] for y in found["y"].tolist()] if isinstance(spec.target, Classes) else [""] * len(rows)
     facts = [{"row": row, "where": name, "label": label} for row, name, label in zip(rows, names, labels, strict=True)]
     words = ", ".join(f"{name} ({label})" if label else name for name, label in zip(names, labels, strict=True))
-    strip = found["x"].permute(2, 0, 3, 1).flatten(1, 2)  # (H, N W, C)
-    pixels = strip.expand(-1, -1, 3) if strip.shape[2] == 1 else strip
-    return Why([f"nearest training photos: {words}"], {"nearest": facts}, {"nearest_picture": Picture(pixels.contiguous().numpy())})
+    return Why([f"nearest training photos: {words}"], {"nearest": facts}, {"nearest_picture": strip(found["x"])})
+
+
+def strip(x: torch.Tensor) -> Picture:
+    """Pictures (N, C, H, W) side by side, large enough to see."""
+    times = max(1, -(-LEAST_SIDE // max(x.shape[2:])))
+    large = x.expand(-1, 3, -1, -1).repeat_interleave(times, 2).repeat_interleave(times, 3)
+    return Picture(large.permute(2, 0, 3, 1).flatten(1, 2).contiguous().numpy())  # (H, N W, 3)
 
 
 def _of_row(predictor: Predictor, spec: Spec, x: torch.Tensor, said: int) -> Why:
