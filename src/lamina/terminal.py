@@ -13,10 +13,11 @@ from lamina.core.config import Config
 from lamina.core.events import Event
 from lamina.core.run import Run
 from lamina.core.task import LOWER_IS_BETTER, Evaluation
+from lamina.oversight.look import Look
 from lamina.oversight.summary import layers, table
 from lamina.plan import Plan
 from lamina.verbs.compare import Comparison
-from lamina.verbs.evaluate import Look
+from lamina.verbs.evaluate import Judged
 from lamina.verbs.predict import Answer
 from lamina.verbs.request import Request
 from lamina.verbs.setup import Setup, knob_table
@@ -85,7 +86,7 @@ class Screen:
             self._json({"run": str(where), "task": task.name, "metrics": test.metrics, "intervals": test.intervals,
                         **told.to_json(), "seconds": _since_start(), "cpu_seconds": cpu})
 
-    def evaluation(self, run: Path, look: Look) -> None:
+    def evaluation(self, run: Path, look: Judged) -> None:
         """The figures of `evaluate`: on the test, or on `look.rows` other rows."""
         found = look.found
         if self.as_json:
@@ -97,6 +98,13 @@ class Screen:
             self._line(f"This was look {look.looks} at the test split: figures that guide a choice are no longer a test.")
         elif look.strange:
             self._line(f"{look.strange} of them are unlike the training data, where a model is on its own.")
+
+    def look(self, found: Look, page: Path) -> None:
+        """What `look` found, and where its page is."""
+        if self.as_json:
+            self._json(found.to_json() | {"page": str(page)})
+            return
+        self._line(f"{found}\n\npage: {page}   {found.seconds:.1f} s")
 
     def predictions(self, answers: list[Answer]) -> None:
         """An input after the other."""

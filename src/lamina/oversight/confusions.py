@@ -11,7 +11,7 @@ import torch
 from lamina.core.data import Split
 from lamina.core.spec import Image, Input
 from lamina.oversight.page import Html, gallery, join, section, table, tag
-from lamina.oversight.rows import name_of, shown
+from lamina.oversight.shown import drawn, name_of
 
 MOST_CLASSES = 20  # of a whole matrix; of more classes the confusions alone are listed
 A_CELL, IN_ALL = 12, 240  # rows that are shown: a page must stay small
@@ -70,7 +70,7 @@ def _fold(found: Answers, i: int, j: int, most: int) -> tuple[Html, int]:
     names = found.names
     title = f"{names[i]}, rightly" if i == j else f"{names[i]} taken for {names[j]}"
     x = found.split.batch(rows[:most])["x"]
-    pieces = [shown(found.kind, one, f"{name_of(found.split, row)} ({100 * p:.0f} %)")
+    pieces = [drawn(found.kind, one, f"{name_of(found.split, row)} ({100 * p:.0f} %)")
               for one, row, p in zip(x, rows.tolist(), found.p[rows[:most], j].tolist(), strict=False)]
     more = tag("p", f"and {len(rows) - most} more", kind="quiet") if len(rows) > most else ""
     inside = gallery(pieces) if isinstance(found.kind, Image) else join(*pieces)

@@ -10,7 +10,7 @@ from lamina.core.spec import Image, Numbers, Spec
 from lamina.oversight.charts import said_against_true
 from lamina.oversight.confusions import Answers
 from lamina.oversight.page import Html, figure, gallery, join, section, table, tag
-from lamina.oversight.rows import name_of, shown
+from lamina.oversight.shown import drawn, name_of
 
 MOST = 24
 
@@ -31,12 +31,12 @@ def worst(found: Answers) -> Html:
 def numbers(split: Split, spec: Spec, said: torch.Tensor, y: torch.Tensor) -> Html:
     """Said against true for each number, and the rows of the largest errors in units of the number's own spread."""
     assert isinstance(spec.target, Numbers), "numbers were predicted"
-    drawn = [figure(said_against_true(said[:, i], y[:, i], name), f"{name}: test rows; on the line they would be equal")
+    panels = [figure(said_against_true(said[:, i], y[:, i], name), f"{name}: test rows; on the line they would be equal")
              for i, name in enumerate(spec.target.names)]
     off = ((said - y).abs() / y.std(0, correction=0).clamp_min(1e-12)).amax(1)
     rows = off.argsort(descending=True, stable=True)[:MOST]
     captions = [f"{name_of(split, row)}: {_values(y[row])}, said {_values(said[row])}" for row in rows.tolist()]
-    return section("Said against true", *drawn, tag("h3", "Worst errors"), _rows(split, spec.input, rows, captions))
+    return section("Said against true", *panels, tag("h3", "Worst errors"), _rows(split, spec.input, rows, captions))
 
 
 def by_class(found: Sequence[dict[str, Any]], names: Sequence[str]) -> Html:
@@ -49,7 +49,7 @@ def by_class(found: Sequence[dict[str, Any]], names: Sequence[str]) -> Html:
 
 
 def _rows(split: Split, kind: Any, rows: torch.Tensor, captions: Sequence[str]) -> Html:
-    pieces = [shown(kind, x, caption) for x, caption in zip(split.batch(rows)["x"], captions, strict=True)]
+    pieces = [drawn(kind, x, caption) for x, caption in zip(split.batch(rows)["x"], captions, strict=True)]
     return gallery(pieces) if isinstance(kind, Image) else join(*pieces)
 
 

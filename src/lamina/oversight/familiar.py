@@ -16,14 +16,15 @@ import torch.nn.functional as F
 
 from lamina.core.data import Data, Split, batches
 from lamina.core.errors import quoted
+from lamina.core.predictor import Predictor
 from lamina.core.spec import Image, Spec, Table, Text, Vector
-from lamina.core.task import Predicting
-from lamina.oversight.features import features, spread
+from lamina.oversight.features import last_input
 
 MOST_KEPT, MOST_COMPARED = 2000, 500
 LEAST_COMPARED = 30  # validation rows without which no limit is set
 NEIGHBOUR = 10  # k
 QUANTILE = 0.99
+AT_ONCE = 256  # rows of one forward pass
 UNKNOWN_WORD = 1
 
 
@@ -34,7 +35,7 @@ class Familiar:
 
     kept: Mapping[str, torch.Tensor]
 
-    def unlike(self, predictor: Predicting, spec: Spec, x: torch.Tensor) -> list[str]:
+    def unlike(self, predictor: Predictor, spec: Spec, x: torch.Tensor) -> list[str]:
         """For each of (N, ...) inputs how it differs from the training data, "" where it does not."""
         if "low" in self.kept and isinstance(spec.input, Vector | Table):
             return [_outside(row, self.kept, spec.input) for row in x]
@@ -43,9 +44,7 @@ class Familiar:
         limit = self.kept["limit"].item()
         if isinstance(spec.input, Text):
             return ["more unknown words than the training texts have" if s > limit else "" for s in _unknown(x).tolist()]
-        found = features(predictor, x)
-        assert found is not None, "a model with features when it was trained has them now"
-        distance = nearest(self.kept["features"].float(), found)[0]
+        distance = nearest(self.kept["features"].float(), features(predictor, x))[0]
         return ["unlike the training photos" if d > limit else "" for d in distance.tolist()]
 
     def nearest_rows(self, found: torch.Tensor, count: int) -> list[list[int]]:
@@ -57,12 +56,12 @@ class Familiar:
         return rows
 
 
-def strange_rows(familiar: Familiar, predictor: Predicting, spec: Spec, split: Split) -> int:
+def strange_rows(familiar: Familiar, predictor: Predictor, spec: Spec, split: Split) -> int:
     """How many rows of a split are unlike the training data."""
     return sum(bool(reason) for batch in batches(split) for reason in familiar.unlike(predictor, spec, batch["x"]))
 
 
-def learn(predictor: Predicting, data: Data) -> Familiar:
+def learn(predictor: Predictor, data: Data) -> Familiar:
     """From the training split, with the limit from the validation split."""
     kind = data.spec.input
     if isinstance(kind, Vector | Table):
@@ -74,17 +73,23 @@ def learn(predictor: Predicting, data: Data) -> Familiar:
     return Familiar(_of_pictures(predictor, data, valid)) if isinstance(kind, Image) else Familiar({})
 
 
-def _of_pictures(predictor: Predicting, data: Data, valid: torch.Tensor) -> dict[str, torch.Tensor]:
+def _of_pictures(predictor: Predictor, data: Data, valid: torch.Tensor) -> dict[str, torch.Tensor]:
     rows = spread(data.train, MOST_KEPT)
-    found = features(predictor, data.train.batch(rows)["x"])
-    if found is None:
-        return {}
-    kept = {"features": unit(found).half(), "rows": rows}
+    kept = {"features": unit(features(predictor, data.train.batch(rows)["x"])).half(), "rows": rows}
     if len(valid) < LEAST_COMPARED:
         return kept
-    compared = features(predictor, valid)
-    assert compared is not None, "the training rows had features"
-    return kept | {"limit": nearest(kept["features"].float(), compared)[0].quantile(QUANTILE)}
+    return kept | {"limit": nearest(kept["features"].float(), features(predictor, valid))[0].quantile(QUANTILE)}
+
+
+def features(predictor: Predictor, x: torch.Tensor) -> torch.Tensor:
+    """What the last linear layer sees of inputs (N, ...): (N, F)."""
+    return torch.cat([last_input(predictor, part) for part in x.split(AT_ONCE)])
+
+
+def spread(split: Split, most: int) -> torch.Tensor:
+    """Places of at most `most` rows of a split, evenly spread: (M,) int64."""
+    count = min(most, len(split))
+    return torch.arange(count) * len(split) // max(count, 1)
 
 
 def nearest(kept: torch.Tensor, found: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

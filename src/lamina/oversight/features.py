@@ -1,51 +1,56 @@
-"""What a network sees of its inputs just before its last linear layer: noted by hooks, so that any module will do.
+"""What a trained network sees in each row: the input of its last linear layer, noted by a hook; for rows of numbers the row itself."""
 
-    B  rows    F  features
-"""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from lamina.core.data import Split
-from lamina.core.task import Predicting
+from lamina.core.predictor import Predictor
+from lamina.oversight.rows import Rows
 
-AT_ONCE = 256  # rows of one forward pass
+BATCH = 500
 
 
-@contextmanager
-def noted_features(model: nn.Module) -> Iterator[list[torch.Tensor]]:
-    """A list that holds, after each forward pass, the input of the last nn.Linear that ran."""
-    last: list[torch.Tensor] = []
+class Features:
+    """Features of the first `count` rows. `width`: how many a row has."""
 
-    def note(module: nn.Module, inputs: Any) -> None:
-        last[:] = [inputs[0]]
+    def __init__(self, predictor: Predictor, rows: Rows, count: int) -> None:
+        self.predictor, self.rows, self.count = predictor, rows, count
+        self.raw = rows.data.spec.input.kind in ("table", "vector")
+        began = time.perf_counter()
+        first = self._of(next(rows.batches(min(BATCH, count))))
+        self._one, self.width = (time.perf_counter() - began) / len(first), first.shape[1]
 
-    hooks = [m.register_forward_pre_hook(note) for m in model.modules() if isinstance(m, nn.Linear)]
+    def seconds(self) -> float:
+        """About how long `all` will take."""
+        return self._one * self.count
+
+    def all(self) -> np.ndarray:
+        """(count, width) float32."""
+        found: list[np.ndarray] = []
+        for x in self.rows.batches(BATCH):
+            if sum(map(len, found)) >= self.count:
+                break
+            found.append(self._of(x).numpy())
+        return np.concatenate(found)[: self.count]
+
+    def _of(self, x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(1) if self.raw else last_input(self.predictor, x)
+
+
+def last_input(predictor: Predictor, x: torch.Tensor) -> torch.Tensor:
+    """What the last linear layer that ran was given for `x`, (B, F) float32; the output itself where none ran."""
+    seen: list[torch.Tensor] = []
+
+    def note(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        seen.append(inputs[0])
+
+    hooks = [module.register_forward_pre_hook(note) for module in predictor.model.modules() if isinstance(module, nn.Linear)]
     try:
-        yield last
+        output = predictor(x)
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def features(predictor: Predicting, x: torch.Tensor) -> torch.Tensor | None:
-    """(B, F) float32 on the processor for inputs (B, ...); None where the model has no linear layer over rows."""
-    found = []
-    with noted_features(predictor.model) as last:
-        for part in x.split(AT_ONCE):
-            last.clear()
-            predictor(part)
-            if not last or last[0].ndim != 2 or len(last[0]) != len(part):
-                return None
-            found.append(last[0].float().cpu().clone())
-    return torch.cat(found) if found else None
-
-
-def spread(split: Split, most: int) -> torch.Tensor:
-    """Places of at most `most` rows of a split, evenly spread: (M,) int64."""
-    count = min(most, len(split))
-    return torch.arange(count) * len(split) // max(count, 1)
+    return (seen[-1] if seen else output).flatten(1).float().cpu()

@@ -10,7 +10,7 @@ import torch
 
 from lamina.core.predictor import Predictor
 from lamina.core.spec import Classes, Spec, Text
-from lamina.oversight.rows import cells_of, word
+from lamina.oversight.shown import cells_of, word
 
 UNKNOWN_WORD = 1
 MOST_PARTS = 2000  # that are tried one by one

@@ -10,11 +10,10 @@ from lamina.core.data import Data
 from lamina.core.predictions import Picture
 from lamina.core.predictor import Predictor
 from lamina.core.spec import Classes, Image, Spec
-from lamina.oversight.familiar import Familiar
-from lamina.oversight.features import features
+from lamina.oversight.familiar import Familiar, features
 from lamina.oversight.grad_cam import overlay, saliency
 from lamina.oversight.occlusion import weights
-from lamina.oversight.rows import name_of
+from lamina.oversight.shown import name_of
 
 NEIGHBOURS = 5
 LEAST_SIDE = 96  # of each, in pixels
@@ -35,7 +34,7 @@ def why(predictor: Predictor, spec: Spec, x: torch.Tensor, familiar: Familiar, d
     output = predictor(x)
     said = output.argmax(1).tolist() if spec.target.kind != "numbers" else [0] * len(x)
     if isinstance(spec.input, Image):
-        rows = familiar.nearest_rows(found, NEIGHBOURS) if (found := features(predictor, x)) is not None else [[]] * len(x)
+        rows = familiar.nearest_rows(features(predictor, x), NEIGHBOURS)
         return [_of_picture(predictor, one, k, _neighbours(spec, near, data)) for one, k, near in zip(x, said, rows, strict=True)]
     return [_of_row(predictor, spec, one, k) for one, k in zip(x, said, strict=True)]
 

@@ -11,7 +11,7 @@ from lamina.verbs.trained import Trained, open_run
 
 
 @dataclass(frozen=True)
-class Look:
+class Judged:
     """Figures of `rows` rows. `looks`: how often the sealed test was looked at, this time included; 0 for other data, of which
     `strange` rows are unlike the training data."""
 
@@ -21,14 +21,14 @@ class Look:
     strange: int = 0
 
 
-def evaluate(folder: Path, data: Path | None = None, device: str = "auto") -> Look:
+def evaluate(folder: Path, data: Path | None = None, device: str = "auto") -> Judged:
     """The figures of the run's best weights on its sealed test split, or on the photos, table or texts at `data`."""
     trained = open_run(folder, device=device)
     if data is not None:
         return _other(trained, data)
     test = trained.data().test
     found = trained.task.evaluate(trained.predictor, test, trained.described["seed"] + 1)
-    return Look(found, len(test), looked(trained))
+    return Judged(found, len(test), looked(trained))
 
 
 def looked(trained: Trained) -> int:
@@ -39,9 +39,9 @@ def looked(trained: Trained) -> int:
     return int(result["test_looks"])
 
 
-def _other(trained: Trained, data: Path) -> Look:
+def _other(trained: Trained, data: Path) -> Judged:
     split = reader(data, trained.described["configs"]["data"]).rows(trained.spec)
     if len(split) == 0:
         raise DataError("at least one row with an answer", f"none in `{data}`", "Give data with the answers that the run knows.")
     found = trained.task.evaluate(trained.predictor, split, trained.described["seed"] + 1)
-    return Look(found, len(split), strange=strange_rows(trained.familiar(), trained.predictor, trained.spec, split))
+    return Judged(found, len(split), strange=strange_rows(trained.familiar(), trained.predictor, trained.spec, split))

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from glob import glob
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import torch
 from lamina.core.errors import DataError, UsageError
 from lamina.core.predictions import Drawable, Prediction
 from lamina.data.inputs import read_all
-from lamina.data.pictures import ENDINGS, open_picture
+from lamina.data.pictures import ENDINGS
 from lamina.oversight.why import Why, why
 from lamina.verbs.trained import Trained, open_run
 
@@ -111,6 +110,6 @@ def _globbed(pattern: str) -> list[tuple[str, Path]]:
 def _standard_input(pictures: bool) -> list[tuple[str, Any]]:
     given = sys.stdin.buffer.read()
     if pictures:
-        return [("-", open_picture(BytesIO(given), "standard input"))]
+        return [("-", given)]
     lines = given.decode("utf-8", errors="replace").splitlines()
     return [(line.strip(), line.strip()) for line in lines if line.strip()]
