@@ -27,14 +27,18 @@ SMALL = 64  # px; below, the stem that quarters the sides would leave too few pl
 Gate = Callable[[int], nn.Module]
 
 
-class Config(knobs.Config):
-    """The sizes are the paper's."""
+class Residual(knobs.Config):
+    """The knobs of every residual network."""
 
     stem: Literal["auto", "imagenet", "small"] = knob(
         "auto", "first layers: imagenet (7x7, quarters the sides), small (3x3, keeps them), auto by the pictures' size", search="choice"
     )
     dropout: float = knob(0.0, "share of features that are silenced before the head", low=0, high=0.95, search="linear")
     zero_init: bool = knob(False, "begin with every residual branch at zero (Goyal et al. 2017, section 5.1)")
+
+
+class Config(Residual):
+    """The sizes are the paper's."""
 
 
 class Basic(nn.Module):
@@ -100,7 +104,7 @@ FORMS = {
 class ResNet(nn.Module):
     """Stem, four stages, global mean, head: (B, C, H, W) -> (B, K)."""
 
-    def __init__(self, spec: Spec, config: Config, form: Form) -> None:
+    def __init__(self, spec: Spec, config: Residual, form: Form) -> None:
         super().__init__()
         self.published = Published(form.name, "conv1.weight", ("fc.",))
         image = pictures(spec, form.name)
@@ -159,7 +163,7 @@ def resnet50(spec: Spec, config: Config) -> ResNet:
     return ResNet(spec, config, FORMS[50])
 
 
-def _is_small(image: Image, config: Config) -> bool:
+def _is_small(image: Image, config: Residual) -> bool:
     return config.stem == "small" or (config.stem == "auto" and min(image.height, image.width) < SMALL)
 
 
