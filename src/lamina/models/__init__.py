@@ -7,6 +7,7 @@ MODELS = Registry("model", {
     "mlp": "lamina.models.mlp:MLP",
     "lenet": "lamina.models.lenet:LeNet",
     "cnn": "lamina.models.cnn:CNN",
+    "airbench": "lamina.models.airbench:Airbench",
     "policy": "lamina.models.policy:Policy",
     "dcgan": "lamina.models.dcgan:DCGAN",
 })  # fmt: skip
