@@ -29,6 +29,7 @@ class Learning(Protocol):
 
     model: Any  # an nn.Module whose children the method knows
     seed: int
+    steps: int  # of the whole run; 1 until the plan is made
     device: torch.device
 
     def step(self, loss: torch.Tensor, part: str = "") -> None:

@@ -9,13 +9,17 @@ from lamina.nn.scale import InputScale, TargetScale
 
 
 class Scaled(nn.Module):
-    """`input` scale (texts have none), the network `net`, and for numbers the `target` scale. Plain dropout in `net` becomes ours."""
+    """`input` scale (texts have none), the network `net`, and for numbers the `target` scale. Plain dropout in `net` becomes ours.
+
+    A network whose `mirror` is true is asked twice for an answer: the mean over a picture and its mirror image counts.
+    """
 
     def __init__(self, net: nn.Module, spec: Spec) -> None:
         super().__init__()
         self.input = nn.Identity() if isinstance(spec.input, Text) else InputScale(spec)
         self.net = net
         exchange(net)
+        self.mirror = bool(getattr(net, "mirror", False))
         self.target = TargetScale(spec.target.size) if isinstance(spec.target, Numbers) else nn.Identity()
         self.channels_last = isinstance(spec.input, Image) and any(isinstance(m, nn.Conv2d) for m in net.modules())
         if not any(isinstance(p, nn.parameter.UninitializedParameter) for p in net.parameters()):
@@ -27,7 +31,10 @@ class Scaled(nn.Module):
             self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        answer: torch.Tensor = self.target(self.scaled(x))
+        output = self.scaled(x)
+        if self.mirror and not self.training:
+            output = (output + self.scaled(x.flip(-1))) / 2
+        answer: torch.Tensor = self.target(output)
         return answer
 
     def scaled(self, x: torch.Tensor) -> torch.Tensor:
