@@ -67,6 +67,9 @@ class Supervised:
         if not isinstance(model.target, nn.Identity):
             model.target.learn(rows["y"])
 
+    def rates(self, model: nn.Module) -> Mapping[nn.Parameter, float]:
+        return {}
+
     def pace(self) -> Pace:
         steps = max(1, round(self.config.epochs * self.per_epoch))
         epochs_between = max(1, math.ceil(self.config.epochs / MOST_VALIDATIONS))
@@ -85,13 +88,14 @@ class Supervised:
         with learner.autocast():
             output = model.scaled(batch["x"])
         main, *auxiliary = output if isinstance(output, tuple) else (output,)
-        loss = self._mean_loss(learner, main.float(), batch)
+        loss = self.mean_loss(learner, main.float(), batch)
         for other in auxiliary:
-            loss = loss + AUXILIARY * self._mean_loss(learner, other.float(), batch)
+            loss = loss + AUXILIARY * self.mean_loss(learner, other.float(), batch)
         learner.step(loss)
         return {"loss": loss.detach()}
 
-    def _mean_loss(self, learner: Learning, output: torch.Tensor, batch: Batch) -> torch.Tensor:
+    def mean_loss(self, learner: Learning, output: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """The loss of the network's own outputs (B, ...), over the batch, by the weights of its rows."""
         y = batch["y"]
         if not isinstance(self.spec.target, Classes | Labels):
             scale: Any = learner.model.target
