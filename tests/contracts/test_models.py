@@ -30,7 +30,7 @@ from lamina.optim.learner import Learner
 from lamina.tasks import TASKS
 
 ROWS = 12
-LARGE, HUGE = 1e6, 15e6  # parameters
+LARGE, HUGE = 1e6, 5e6  # parameters
 INPUTS = {
     "8x8": Image(channels=1, height=8, width=8), "28x28": Image(channels=1, height=28, width=28),
     "64x64x3": Image(channels=3, height=64, width=64), "20x11": Image(channels=1, height=20, width=11), "vector": Vector(size=5),
@@ -113,7 +113,7 @@ ACCEPTED = accepted()
 
 
 def marked(found: Iterable[tuple[str, ...]]) -> list[Any]:
-    """Models of a million parameters are tried on their first spec in the quick suite, those of ten million in the slow one."""
+    """Models of a million parameters are tried on their first spec in the quick suite, those of five million in the slow one."""
     tried: set[str] = set()
     ready = []
     for values in found:
