@@ -35,8 +35,7 @@ def problems(rows: Rows) -> list[Problem]:
 
 def same_photos(rows: Rows) -> list[Problem]:
     """Photos that are equal pixel by pixel."""
-    groups = equal(rows.inputs())
-    return of_groups(rows, groups, unlikely=True, what="photos")
+    return of_groups(rows, equal(rows), unlikely=True, what="photos")
 
 
 def _light(rows: Rows, found: Measures) -> list[Problem]:
