@@ -14,6 +14,8 @@ from lamina.data.pictures import as_spec, content_of, read_picture
 
 def read_all(spec: Input, inputs: Iterable[Any]) -> torch.Tensor:
     """(B, C, H, W) uint8 or (B, D) float32; DataError names the input that cannot be taken."""
+    if isinstance(inputs, torch.Tensor):  # read before
+        return inputs
     rows = [read_one(spec, one) for one in inputs]
     if not rows:
         raise DataError("at least one input", "none", "Give a file, a folder or an array.")

@@ -7,6 +7,7 @@ MODELS = Registry("model", {
     "mlp": "lamina.models.mlp:MLP",
     "lenet": "lamina.models.lenet:LeNet",
     "cnn": "lamina.models.cnn:CNN",
+    "airbench": "lamina.models.airbench:Airbench",
     "resnet18": "lamina.models.resnet:resnet18",
     "resnet34": "lamina.models.resnet:resnet34",
     "resnet50": "lamina.models.resnet:resnet50",
