@@ -6,15 +6,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from lamina.core.errors import DataError
-from lamina.core.spec import Image, Input, Vector
+from lamina.core.spec import Image, Input, Text, Vector
 from lamina.data.pictures import as_spec, open_picture
+from lamina.data.words import FILL, encode
 
 
 def read_all(spec: Input, inputs: Iterable[Any]) -> torch.Tensor:
-    """(B, C, H, W) uint8 or (B, D) float32; DataError names the input that cannot be taken."""
+    """(B, C, H, W) uint8, (B, D) float32 or (B, L) int32; DataError names the input that cannot be taken."""
     rows = [read_one(spec, one) for one in inputs]
+    if rows and isinstance(spec, Text):
+        return pad_sequence(rows, batch_first=True, padding_value=FILL)
     if not rows:
         raise DataError("at least one input", "none", "Give a file, a folder or an array.")
     return torch.stack(rows)
@@ -25,6 +29,8 @@ def read_one(spec: Input, one: Any) -> torch.Tensor:
     if isinstance(spec, Image):
         pixels = open_picture(Path(one)) if isinstance(one, str | Path) else np.asarray(one)
         return as_spec(pixels, spec, str(one) if isinstance(one, str | Path) else "the array")
+    if isinstance(spec, Text):
+        return _words(spec, one)
     assert isinstance(spec, Vector), f"{spec.kind} has no reader of single inputs"
     row = torch.as_tensor(_numbers(one)).reshape(-1)
     if len(row) != spec.size:
@@ -33,6 +39,15 @@ def read_one(spec: Input, one: Any) -> torch.Tensor:
     if not row.isfinite().all():
         raise DataError("finite numbers", f"`{row.tolist()}`", "Fill in the gaps first.")
     return row
+
+
+def _words(spec: Text, one: Any) -> torch.Tensor:
+    if not isinstance(one, str):
+        raise DataError("a text", f"`{type(one).__name__}`", "Give a string, or a list of them.")
+    found = encode(one, spec.words, spec.length)
+    if not len(found):
+        raise DataError("a text with a word in it", f"`{one[:40]}`", "Write at least one word.")
+    return found
 
 
 def _numbers(one: Any) -> np.ndarray:

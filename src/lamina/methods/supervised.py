@@ -12,10 +12,10 @@ from lamina.core import config as knobs
 from lamina.core import rng
 from lamina.core.batch import Batch
 from lamina.core.config import knob
-from lamina.core.data import Split
+from lamina.core.data import Split, batches
 from lamina.core.errors import UsageError, quoted
 from lamina.core.method import Learning, Pace
-from lamina.core.spec import Classes, Image, Labels, Spec
+from lamina.core.spec import Classes, Image, Labels, Spec, Text
 from lamina.data import augment
 from lamina.nn import FITTING_LOSSES, LOSSES
 from lamina.nn.scale import ROWS
@@ -51,6 +51,8 @@ class Supervised:
         self.batch = min(config.batch, len(split))
         self.per_epoch = len(split) // self.batch  # the rest of an epoch waits for the next shuffle
         self.loss = fitting_loss(spec, config)
+        if config.mixup and isinstance(spec.input, Text):
+            raise UsageError("numbers or pictures to mix with `mixup`", "texts", "Leave `mixup` out.")
         self._weights = class_weights(spec, split) if config.class_weights else None
         self._order: tuple[int, torch.Tensor] = (-1, torch.empty(0))
         moved = bool(config.shift or config.rotate or config.stretch or config.flip)
@@ -63,9 +65,11 @@ class Supervised:
 
     def prepare(self, model: nn.Module) -> None:
         """Learn the scales from the training split, and from nothing else."""
+        assert isinstance(model, Scaled)
+        if isinstance(model.input, nn.Identity) and isinstance(model.target, nn.Identity):
+            return
         some = torch.arange(0, len(self.split), max(1, len(self.split) // ROWS))
         rows = self.split.batch(some)
-        assert isinstance(model, Scaled)
         if not isinstance(model.input, nn.Identity):
             model.input.learn(rows["x"])
         if not isinstance(model.target, nn.Identity):
@@ -159,6 +163,6 @@ def class_weights(spec: Spec, split: Split) -> torch.Tensor:
     """(K,) inverse frequencies with mean one over the examples."""
     if not isinstance(spec.target, Classes):
         raise UsageError("classes to weigh with `class_weights`", f"{spec.target.kind}", "Leave `class_weights` out.")
-    y = split.batch(torch.arange(len(split)))["y"]
+    y = torch.cat([batch["y"] for batch in batches(split)])
     counts = torch.bincount(y, minlength=spec.target.size).clamp(min=1)
     return len(y) / (spec.target.size * counts)

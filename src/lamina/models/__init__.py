@@ -7,6 +7,7 @@ MODELS = Registry("model", {
     "mlp": "lamina.models.mlp:MLP",
     "lenet": "lamina.models.lenet:LeNet",
     "cnn": "lamina.models.cnn:CNN",
+    "bag": "lamina.models.bag:Bag",
     "policy": "lamina.models.policy:Policy",
     "dcgan": "lamina.models.dcgan:DCGAN",
 })  # fmt: skip
