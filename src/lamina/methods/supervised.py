@@ -62,7 +62,7 @@ class Supervised:
         return Scaled(net, spec)
 
     def prepare(self, model: nn.Module) -> None:
-        """Learn the scales from the training split, and from nothing else."""
+        """Learn the scales from the training split, and from nothing else; a network that has `learn` sees the scaled inputs."""
         some = torch.arange(0, len(self.split), max(1, len(self.split) // ROWS))
         rows = self.split.batch(some)
         assert isinstance(model, Scaled)
@@ -70,6 +70,8 @@ class Supervised:
             model.input.learn(rows["x"])
         if not isinstance(model.target, nn.Identity):
             model.target.learn(rows["y"])
+        if hasattr(model.net, "learn"):
+            model.net.learn(model.input(rows["x"]))
 
     def pace(self) -> Pace:
         steps = max(1, round(self.config.epochs * self.per_epoch))
@@ -111,7 +113,11 @@ class Supervised:
 
     def _losses(self, output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         smooth = {"smoothing": self.config.label_smoothing} if self.config.label_smoothing else {}
-        losses = self.loss(output, y, **smooth)
+        if output.ndim > 2:  # (B, k, K): each of k members learns for itself
+            members = output.shape[1]
+            losses = self.loss(output.flatten(0, 1), y.repeat_interleave(members, 0), **smooth).view(-1, members).mean(1)
+        else:
+            losses = self.loss(output, y, **smooth)
         return losses if self._weights is None else losses * self._weights.to(y.device)[y]
 
     def _augment(self, x: torch.Tensor, random: torch.Generator) -> torch.Tensor:

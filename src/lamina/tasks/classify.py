@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from lamina.baselines.boosting import boosted
 from lamina.baselines.tables import trivial_and_linear
 from lamina.core.data import Data, Split, batches
 from lamina.core.predictions import Drawable, Label, LabelSet, Prediction
@@ -45,7 +46,10 @@ class Classify:
         return None
 
     def baselines(self, data: Data) -> dict[str, Evaluation]:
-        return trivial_and_linear(data, lambda rival, split: self.evaluate(rival, split, 0))
+        def judge(rival: Predicting, split: Split) -> Evaluation:
+            return self.evaluate(rival, split, 0)
+
+        return trivial_and_linear(data, judge) | boosted(data, judge)
 
     def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:
         return {}

@@ -9,6 +9,7 @@ from lamina.core.registry import Registry
 
 READERS = Registry("reader", {
     "photos": "lamina.data.readers.photos:PhotoReader",
+    "table": "lamina.data.readers.table:TableReader",
 })  # fmt: skip
 
 
