@@ -42,6 +42,8 @@ def read_one(spec: Input, one: Any) -> torch.Tensor:
 
 
 def _words(spec: Text, one: Any) -> torch.Tensor:
+    if isinstance(one, torch.Tensor):
+        return one
     if not isinstance(one, str):
         raise DataError("a text", f"`{type(one).__name__}`", "Give a string, or a list of them.")
     found = encode(one, spec.words, spec.length)

@@ -64,9 +64,14 @@ class Supervised:
         return Scaled(net, spec)
 
     def prepare(self, model: nn.Module) -> None:
-        """Learn the scales from the training split, and from nothing else."""
+        """Learn the scales from the training split, and from nothing else.
+
+        A network that has `learn` sees scaled inputs, one that has `count` all rows and their answers.
+        """
         assert isinstance(model, Scaled)
-        if isinstance(model.input, nn.Identity) and isinstance(model.target, nn.Identity):
+        if hasattr(model.net, "count"):
+            model.net.count(batches(self.split))
+        if not any(hasattr(part, "learn") for part in (model.input, model.target, model.net)):
             return
         some = torch.arange(0, len(self.split), max(1, len(self.split) // ROWS))
         rows = self.split.batch(some)
@@ -74,6 +79,8 @@ class Supervised:
             model.input.learn(rows["x"])
         if not isinstance(model.target, nn.Identity):
             model.target.learn(rows["y"])
+        if hasattr(model.net, "learn"):
+            model.net.learn(model.input(rows["x"]))
 
     def pace(self) -> Pace:
         steps = max(1, round(self.config.epochs * self.per_epoch))
@@ -115,7 +122,11 @@ class Supervised:
 
     def _losses(self, output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         smooth = {"smoothing": self.config.label_smoothing} if self.config.label_smoothing else {}
-        losses = self.loss(output, y, **smooth)
+        if output.ndim > 2:  # (B, k, K): each of k members learns for itself
+            members = output.shape[1]
+            losses = self.loss(output.flatten(0, 1), y.repeat_interleave(members, 0), **smooth).view(-1, members).mean(1)
+        else:
+            losses = self.loss(output, y, **smooth)
         return losses if self._weights is None else losses * self._weights.to(y.device)[y]
 
     def _augment(self, x: torch.Tensor, random: torch.Generator) -> torch.Tensor:

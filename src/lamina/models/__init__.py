@@ -5,6 +5,7 @@ from lamina.core.registry import Registry
 MODELS = Registry("model", {
     "perceptron": "lamina.models.perceptron:Perceptron",
     "mlp": "lamina.models.mlp:MLP",
+    "tabular": "lamina.models.tabular:Tabular",
     "lenet": "lamina.models.lenet:LeNet",
     "cnn": "lamina.models.cnn:CNN",
     "bag": "lamina.models.bag:Bag",
