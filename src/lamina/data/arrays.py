@@ -31,18 +31,29 @@ class Divisible(Split, Protocol):
 class ArraySplit:
     """Rows of whole tensors: `x` (N, ...), `y` (N,) or (N, K), `weight` (N,) if rows count differently.
 
-    `where`: what a person calls each row, the name of its file or its line, where that is known.
+    `where`: what a person calls each row, the name of its file or its line, where that is known. With `rows` (N,) the
+    inputs are those places of a longer `x`, such as a file mapped into memory, of which no part then makes a copy.
     """
 
-    def __init__(self, x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor | None = None, where: Sequence[str] = ()) -> None:
-        self.x, self.y, self.weight, self.where = x, y, weight, tuple(where)
+    def __init__(
+        self, x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor | None = None, where: Sequence[str] = (),
+        rows: torch.Tensor | None = None,
+    ) -> None:  # fmt: skip
+        self._x, self._rows = x, rows
+        self.y, self.weight, self.where = y, weight, tuple(where)
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.y)
+
+    @property
+    def x(self) -> torch.Tensor:
+        """All inputs, (N, ...)."""
+        return self._x if self._rows is None else self._x.index_select(0, self._rows)
 
     def batch(self, indices: torch.Tensor) -> Batch:
         """The rows at `indices`, as one gather a tensor (index_select costs a third of indexing)."""
-        batch = Batch(x=self.x.index_select(0, indices), y=self.y.index_select(0, indices))
+        places = indices if self._rows is None else self._rows.index_select(0, indices)
+        batch = Batch(x=self._x.index_select(0, places), y=self.y.index_select(0, indices))
         if self.weight is not None:
             batch["weight"] = self.weight.index_select(0, indices)
         return batch
@@ -55,7 +66,9 @@ class ArraySplit:
         """The split that holds only the rows at `indices`."""
         weight = None if self.weight is None else self.weight[indices]
         where = [self.where[i] for i in indices.tolist()] if self.where else ()
-        return ArraySplit(self.x[indices], self.y[indices], weight, where)
+        if self._rows is None:
+            return ArraySplit(self._x[indices], self.y[indices], weight, where)
+        return ArraySplit(self._x, self.y[indices], weight, where, self._rows[indices])
 
 
 def from_arrays(

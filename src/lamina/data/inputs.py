@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from lamina.core.errors import DataError
 from lamina.core.spec import Image, Input, Text, Vector
-from lamina.data.pictures import as_spec, open_picture
+from lamina.data.pictures import as_spec, content_of, read_picture
 from lamina.data.words import FILL, encode
 
 
@@ -27,8 +27,11 @@ def read_all(spec: Input, inputs: Iterable[Any]) -> torch.Tensor:
 def read_one(spec: Input, one: Any) -> torch.Tensor:
     """One input in the shape that the model was trained on."""
     if isinstance(spec, Image):
-        pixels = open_picture(Path(one)) if isinstance(one, str | Path) else np.asarray(one)
-        return as_spec(pixels, spec, str(one) if isinstance(one, str | Path) else "the array")
+        if isinstance(one, str | Path):
+            return read_picture(content_of(Path(one)), spec, str(one))
+        if isinstance(one, bytes):
+            return read_picture(one, spec, "standard input")
+        return as_spec(np.asarray(one), spec, "the array")
     if isinstance(spec, Text):
         return _words(spec, one)
     assert isinstance(spec, Vector), f"{spec.kind} has no reader of single inputs"
