@@ -103,7 +103,7 @@ def together(words: Words, groups: Sequence[Any] | None) -> np.ndarray:
     if groups is None:
         return first
     members: dict[Any, int] = {}
-    other = np.array([members.setdefault(group, i) for i, group in enumerate(groups)])
+    other = np.array([i if group is None else members.setdefault(group, i) for i, group in enumerate(groups)])
     rows, count = np.arange(len(first)), len(first)
     links = sparse.coo_matrix((np.ones(2 * count), (np.r_[rows, rows], np.r_[first, other])), (count, count))
     found: np.ndarray = connected_components(links, directed=False)[1]
