@@ -1,4 +1,4 @@
-"""A user's own inputs as a batch: arrays, pictures, names of files, rows of numbers."""
+"""A user's own inputs as a batch: arrays, pictures, names of files, rows of numbers or of mixed cells."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,16 +8,20 @@ import numpy as np
 import torch
 
 from lamina.core.errors import DataError
-from lamina.core.spec import Image, Input, Vector
+from lamina.core.spec import Image, Input, Table, Vector
 from lamina.data.pictures import as_spec, open_picture
 
 
 def read_all(spec: Input, inputs: Iterable[Any]) -> torch.Tensor:
     """(B, C, H, W) uint8 or (B, D) float32; DataError names the input that cannot be taken."""
-    rows = [read_one(spec, one) for one in inputs]
-    if not rows:
+    given = list(inputs)
+    if not given:
         raise DataError("at least one input", "none", "Give a file, a folder or an array.")
-    return torch.stack(rows)
+    if isinstance(spec, Table):
+        from lamina.data.table_rows import read_rows  # polars is loaded where there is a table
+
+        return read_rows(spec, given)
+    return torch.stack([read_one(spec, one) for one in given])
 
 
 def read_one(spec: Input, one: Any) -> torch.Tensor:
