@@ -26,7 +26,7 @@ FLAGS = {
         "--json", "--device", "--target", "--group", "--time", "--allow-refused",
     },
     "evaluate": {"--json", "--device"},
-    "predict": {"--json", "--device", "--out"},
+    "predict": {"--json", "--csv", "--device", "--out"},
     "list": {"--json"},
 }  # fmt: skip
 

@@ -131,12 +131,20 @@ def evaluate(run: Path, as_json: bool, device: str) -> None:
 @click.argument("run", type=PATH)
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE|FOLDER|GLOB|ROW|-...")
 @click.option("--out", type=PATH, metavar="FOLDER", help="Where pictures that are predicted go; RUN/predictions if left out.")
+@click.option("--csv", "as_csv", is_flag=True, help="The answers as CSV: the input, then a column for each part of the answer.")
 @_shared
-def predict(run: Path, inputs: Words, out: Path | None, as_json: bool, device: str) -> None:
+def predict(run: Path, inputs: Words, out: Path | None, as_csv: bool, as_json: bool, device: str) -> None:
     from lamina import terminal
     from lamina.verbs.predict import predict as answer
 
-    terminal.Screen(as_json).predictions(answer(run, inputs, device, out))
+    if as_csv and as_json:
+        raise click.UsageError("Choose one of --csv and --json.")
+    screen = terminal.Screen(as_json or as_csv)
+    found = answer(run, inputs, device, out)
+    if as_csv:
+        screen.csv(found)
+    else:
+        screen.predictions(found)
 
 
 @main.command("list", help=VERBS["list"], context_settings=SETTINGS)

@@ -1,6 +1,8 @@
 """The target of a table: which column it is, which question it asks, and the answer of every row."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -53,11 +55,11 @@ def answers(name: str, cells: pl.Series, question: Question, cuts: int) -> Answe
     if question in ("number", "ordered_classes") and not numeric:
         raise DataError(f"numbers in `{name}` for `question={question}`", f"words, as `{present[0]}`", "Leave `question` out.")
     if question == "classes" or (question == "auto" and (few or not numeric)):
-        return _classes(name, cells if not (few and numeric) else _whole(cells, numbers))
+        return _classes(name, cells if not (few and numeric) else _whole(numbers))
     return _amounts(name, numbers) if question != "ordered_classes" else _ordered(name, numbers, cuts)
 
 
-def _whole(cells: pl.Series, numbers: pl.Series) -> pl.Series:
+def _whole(numbers: pl.Series) -> pl.Series:
     """Whole numbers in one spelling, so that 1.0 and 1 are one class."""
     return numbers.cast(pl.Int64).cast(pl.String)
 
@@ -69,13 +71,20 @@ def _classes(name: str, cells: pl.Series) -> Answers:
         raise DataError(f"at least two classes in `{name}`", f"one class, `{words[0]}`, in every row", "Add rows of another class.")
     rows = int(counts["count"].sum())
     if len(words) > MOST_WORDS or (len(words) > FEW_WORDS and len(words) > rows / 2):
-        raise DataError(f"at most {MOST_WORDS} classes in `{name}`, of two rows or more each", f"{len(words)} different words in {rows} rows",
-                        "Name another column: `--target COLUMN`.")
+        raise DataError(f"at most {MOST_WORDS} classes in `{name}`, of two rows or more each",
+                        f"{len(words)} different words in {rows} rows", "Name another column: `--target COLUMN`.")
     names = sorted(words, key=_natural)
-    y = cells.replace_strict({word: place for place, word in enumerate(names)}, default=-1, return_dtype=pl.Int64).fill_null(-1).to_numpy()
+    y, known = _indices(cells, names)
     rare = int((counts["count"] < 5).sum())
     line = f"`{name}`: what is to be predicted, {len(names)} classes" + (f", {rare} of them in fewer than 5 rows" if rare else "")
-    return Answers(Classes(names=tuple(names)), torch.from_numpy(y.copy()), y >= 0, line)
+    return Answers(Classes(names=tuple(names)), y, known, line)
+
+
+def _indices(cells: pl.Series, names: Sequence[str]) -> tuple[torch.Tensor, np.ndarray]:
+    """The place of each word in `names`, -1 where it is missing, and where it is not."""
+    places = {word: place for place, word in enumerate(names)}
+    y = cells.replace_strict(places, default=-1, return_dtype=pl.Int64).fill_null(-1).to_numpy().copy()
+    return torch.from_numpy(y), y >= 0
 
 
 def _natural(word: str) -> tuple[int, float, str]:
@@ -100,9 +109,10 @@ def _ordered(name: str, numbers: pl.Series, cuts: int) -> Answers:
     edges = np.unique([float(f"{edge:.4g}") for edge in np.quantile(values[known], np.linspace(0, 1, cuts + 1)[1:-1])])
     edges = edges[(edges > values[known].min()) & (edges <= values[known].max())]
     if not len(edges):
-        raise DataError(f"numbers in `{name}` that can be cut into classes", "nearly the same number in every row", "Ask `question=number`.")
+        raise DataError(f"numbers in `{name}` that can be cut into classes", "nearly the same number in every row",
+                        "Ask `question=number`.")
     words = [f"{edge:g}" for edge in edges]
-    names = [BELOW + words[0], *(a + BETWEEN + b for a, b in zip(words, words[1:], strict=False)), words[-1] + ABOVE]
+    names = [BELOW + words[0], *(a + BETWEEN + b for a, b in pairwise(words)), words[-1] + ABOVE]
     y = torch.from_numpy(np.where(known, np.searchsorted(edges, values, side="right"), -1))
     line = f"`{name}`: what is to be predicted, cut into {len(names)} classes: {quoted(names)}"
     return Answers(Classes(names=tuple(names)), y, known, line, "its target is missing or no number")
@@ -120,9 +130,8 @@ def known_answers(target: Target, name: str, cells: pl.Series) -> tuple[torch.Te
         values = numbers.cast(pl.Float64).fill_null(np.nan).to_numpy()
         return torch.from_numpy(np.searchsorted(edges, values, side="right")), ~np.isnan(values)
     if all(word.lstrip("-").isdecimal() for word in target.names) and numbers.count() == cells.count():
-        cells = _whole(cells, numbers)
+        cells = _whole(numbers)
     strange = cells.filter(cells.is_not_null() & ~cells.is_in(target.names)).unique().sort().to_list()
     if strange:
         raise DataError(f"the classes {quoted(target.names)} in `{name}`", quoted(strange), "Train a new model for other classes.")
-    y = cells.replace_strict({word: place for place, word in enumerate(target.names)}, default=-1, return_dtype=pl.Int64).fill_null(-1).to_numpy()
-    return torch.from_numpy(y.copy()), y >= 0
+    return _indices(cells, target.names)

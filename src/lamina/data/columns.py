@@ -23,6 +23,7 @@ FEW_WORDS, MOST_WORDS = 20, 1000
 WORDS_SHARE = 0.3  # of the cells that may be different words in a column of categories
 LEAST_SEEN = 2  # training rows in which a word must stand to have an embedding of its own
 ENOUGH_DATES = 60
+SPELT = {"%d.%m.%Y": "day.month.year", "%m/%d/%Y": "month/day/year", "%d/%m/%Y": "day/month/year", "%d-%m-%Y": "day-month-year"}
 PARTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "day of year": lambda days: _days(days) - _days(days).astype("datetime64[Y]").astype("datetime64[D]") + 1,
     "weekday": lambda days: (np.floor(days) + 3) % 7 + 1,  # 1970 began on a Thursday; Monday is 1
@@ -69,11 +70,11 @@ def _number(name: str, cells: pl.Series, numbers: pl.Series, asked: bool) -> Mea
     values = numbers.drop_nulls()
     distinct, whole = values.n_unique(), bool((values == values.round()).all())
     counted = {"missing": cells.null_count(), "strange": int(strange.sum()), "distinct": distinct,
-               "first_strange": int(strange.arg_max() or 0) if strange.any() else -1}  # fmt: skip
+               "first_strange": _first(strange)}  # fmt: skip
     if whole and not asked and _numbers_the_rows(name, values):
         return Meaning(name, "left out", f"`{name}`: different in every row, an identifier: left out", **counted)
     what = f"{distinct} different whole numbers, taken as a number" if whole and distinct <= FEW_WORDS else \
-        f"{'whole ' if whole else ''}numbers from {values.min():g} to {values.max():g}"
+        f"{'whole ' if whole else ''}numbers from {float(values.min() or 0):g} to {float(values.max() or 0):g}"  # type: ignore[arg-type]
     comma = ", with decimal commas" if reading.has_decimal_commas(cells) else ""
     return Meaning(name, "number", f"`{name}`: {what}{comma}" + _gaps(cells, strange), **counted)
 
@@ -82,8 +83,13 @@ def _numbers_the_rows(name: str, values: pl.Series) -> bool:
     """Whether whole numbers only tell the rows apart: each once, and without a gap or with the name of an identifier."""
     if values.n_unique() < len(values) or len(values) < FEW_WORDS:
         return False
-    span: float = values.max() - values.min() + 1  # type: ignore[operator, assignment]
+    span = float(np.ptp(values.to_numpy())) + 1
     return span == len(values) or name.lower() in ("id", "index", "key", "uid") or name.lower().endswith(("_id", " id"))
+
+
+def _first(rows: pl.Series) -> int:
+    """The first row that is true; -1 where none is."""
+    return int(rows.arg_max() or 0) if rows.any() else -1
 
 
 def _gaps(cells: pl.Series, strange: pl.Series) -> str:
@@ -95,9 +101,9 @@ def _gaps(cells: pl.Series, strange: pl.Series) -> str:
 
 def _date(name: str, cells: pl.Series, days: pl.Series, form: str) -> Meaning:
     strange = cells.is_not_null() & days.is_null()
-    way = "" if form.startswith("%Y") else f", read as {form.replace('%', '').replace('d', 'day').replace('m', 'month').replace('Y', 'year')}"
+    way = "" if form.startswith("%Y") else f", read as {SPELT[form]}"
     line = f"`{name}`: dates{way}" + _gaps(cells, strange)
-    return Meaning(name, "date", line, cells.null_count(), int(strange.sum()), int(strange.arg_max() or 0) if strange.any() else -1, days.n_unique())
+    return Meaning(name, "date", line, cells.null_count(), int(strange.sum()), _first(strange), days.n_unique())
 
 
 def _words(name: str, cells: pl.Series, asked: bool) -> Meaning:
@@ -162,7 +168,8 @@ def encoded(frame: pl.DataFrame, table: Table, where: Sequence[str], strict: boo
 def _compare(came: Sequence[str], known: Sequence[str]) -> None:
     if missing := [name for name in known if name not in came]:
         if len(missing) == len(known):
-            raise DataError(f"some of the columns {quoted(known)}", f"others: {quoted(came)}", "Give rows with the names of the training table.")
+            raise DataError(f"some of the columns {quoted(known)}", f"others: {quoted(came)}",
+                            "Give rows with the names of the training table.")
         say(f"columns that are not there, taken as missing: {quoted(missing)}")
 
 
@@ -207,5 +214,6 @@ def unseen(frame: pl.DataFrame, table: Table) -> list[str]:
         if column.kind == "category" and column.name in frame.columns:
             strange = frame[column.name].filter(frame[column.name].is_not_null() & ~frame[column.name].is_in(column.categories))
             if len(strange):
-                told.append(f"`{column.name}`: {len(strange)} cells with a word that was not learned, as `{_short(strange[0])}`: taken as missing")
+                told.append(f"`{column.name}`: {len(strange)} cells with a word that was not learned, as `{_short(strange[0])}`: "
+                            "taken as missing")
     return told

@@ -37,7 +37,7 @@ def read(opener: Opener, name: str, header: bool | None = None) -> Sheet:
     separator = _separator(opener, encoding)
     refused: list[Refusal] = []
     with _text(opener, encoding) as text:
-        rows = _rows(csv.reader(_lines(text, name), delimiter=separator, strict=True, skipinitialspace=True), name, refused)
+        rows = _rows(csv.reader(_lines(text), delimiter=separator, strict=True, skipinitialspace=True), name, refused)
         first = list(islice(rows, SAMPLE_ROWS))
         if not first:
             raise DataError("a table", f"`{name}`, which is empty", "Give a file with a header and rows.")
@@ -88,12 +88,14 @@ def _scan(opener: Opener, name: str, encoding: str) -> None:
             since = since + len(text) if last < 0 else len(text) - last
             line += text.count("\n")
             if "\0" in text:
-                raise DataError("text", f"a zero byte near line {line + 1} of `{name}`", "Save the table as CSV, or give the file its true ending.")
+                raise DataError("text", f"a zero byte near line {line + 1} of `{name}`",
+                                "Save the table as CSV, or give the file its true ending.")
             if since > LONGEST_LINE:
                 raise DataError(f"lines of at most {LONGEST_LINE:,} characters", f"a longer one, line {line + 1} of `{name}`",
                                 "Check the line ends and the quotes of the file.")
             if size > MOST_BYTES:
-                raise DataError(f"at most {MOST_BYTES >> 20} MB of text", f"more in `{name}`", "Save the table as Parquet, or a part of it.")
+                raise DataError(f"at most {MOST_BYTES >> 20} MB of text", f"more in `{name}`",
+                                "Save the table as Parquet, or a part of it.")
         try:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
@@ -103,17 +105,17 @@ def _scan(opener: Opener, name: str, encoding: str) -> None:
 
 
 def _text(opener: Opener, encoding: str) -> TextIOWrapper:
-    return TextIOWrapper(opener(), encoding, newline="")  # type: ignore[arg-type]
+    return TextIOWrapper(opener(), encoding, newline="")
 
 
-def _lines(text: TextIOWrapper, name: str) -> Iterator[str]:
+def _lines(text: TextIOWrapper) -> Iterator[str]:
     return iter(lambda: text.readline(LONGEST_LINE + 1), "")
 
 
 def _separator(opener: Opener, encoding: str) -> str:
     """The separator by which most of the first rows have as many cells as the very first, and more than one."""
     with _text(opener, encoding) as text:
-        lines = list(islice(iter(lambda: text.readline(LONGEST_LINE + 1), ""), SAMPLE_ROWS))
+        lines = list(islice(_lines(text), SAMPLE_ROWS))
     scores = {separator: _fit(lines, separator) for separator in SEPARATORS}
     best = max(scores, key=scores.__getitem__)
     return best if scores[best] > 0 else ","

@@ -1,4 +1,4 @@
-"""A user's own inputs as a batch: arrays, pictures, names of files, rows of numbers."""
+"""A user's own inputs as a batch: arrays, pictures, names of files, rows of numbers or of mixed cells."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,19 +9,22 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from lamina.core.errors import DataError
-from lamina.core.spec import Image, Input, Text, Vector
+from lamina.core.spec import Image, Input, Table, Text, Vector
 from lamina.data.pictures import as_spec, content_of, read_picture
 from lamina.data.words import FILL, encode
 
 
 def read_all(spec: Input, inputs: Iterable[Any]) -> torch.Tensor:
     """(B, C, H, W) uint8, (B, D) float32 or (B, L) int32; DataError names the input that cannot be taken."""
-    rows = [read_one(spec, one) for one in inputs]
-    if rows and isinstance(spec, Text):
-        return pad_sequence(rows, batch_first=True, padding_value=FILL)
-    if not rows:
+    given = list(inputs)
+    if not given:
         raise DataError("at least one input", "none", "Give a file, a folder or an array.")
-    return torch.stack(rows)
+    if isinstance(spec, Table):
+        from lamina.data.table_rows import read_rows  # polars is loaded where there is a table
+
+        return read_rows(spec, given)
+    rows = [read_one(spec, one) for one in given]
+    return pad_sequence(rows, batch_first=True, padding_value=FILL) if isinstance(spec, Text) else torch.stack(rows)
 
 
 def read_one(spec: Input, one: Any) -> torch.Tensor:

@@ -77,7 +77,7 @@ def _json(path: Path) -> Sheet:
     encoding = csv_text.encoding_of(lambda: open_packed(path), path.name)
     refused: list[Refusal] = []
     lines, objects = [], []
-    with TextIOWrapper(open_packed(path), encoding) as text:  # type: ignore[arg-type]
+    with TextIOWrapper(open_packed(path), encoding) as text:
         for line, found in _whole(text.read(), path.name) if ending(path) == ".json" else _by_line(text):
             if isinstance(found, dict):
                 lines.append(line)
@@ -130,7 +130,7 @@ def as_text(value: Any) -> str | None:
         return value
     if isinstance(value, bool | np.bool_):
         return str(bool(value)).lower()
-    if isinstance(value, float | np.floating) and float(value).is_integer() and abs(value) < 1e15:
+    if isinstance(value, float | np.floating) and _whole_numbers(np.asarray(value)):
         return str(int(value))
     return json.dumps(value) if isinstance(value, dict | list) else str(value)
 
@@ -142,7 +142,7 @@ def _typed(path: Path, load: Callable[[Path], pl.DataFrame]) -> Sheet:
     try:
         frame = load(path)
     except (pl.exceptions.PolarsError, OSError, ValueError, RuntimeError) as error:
-        if isinstance(error, FileNotFoundError | PermissionError) or isinstance(error, DataError):
+        if isinstance(error, FileNotFoundError | PermissionError | DataError):
             raise
         reason = str(error).partition("\n")[0]
         raise DataError(f"a {path.suffix} file", f"`{path.name}`, which cannot be read ({reason})", "Save it again, or as CSV.") from error
@@ -174,8 +174,12 @@ def _cells(column: pl.Series) -> pl.Series:
         return column
     if kind == pl.Datetime:
         return column.dt.to_string("%Y-%m-%dT%H:%M:%S")
-    if kind.is_float() and ((column == column.round()) | column.is_null() | column.is_nan()).all() and (column.abs().max() or 0) < 1e15:
+    if kind.is_float() and _whole_numbers(column.fill_nan(None).drop_nulls().to_numpy()):
         return column.fill_nan(None).cast(pl.Int64).cast(pl.String)
     if kind.is_nested() or kind in (pl.Binary, pl.Object):
         return pl.Series(column.name, [as_text(value if not isinstance(value, bytes) else None) for value in column.to_list()], pl.String)
     return column.cast(pl.String)
+
+
+def _whole_numbers(values: np.ndarray) -> bool:
+    return bool((np.isfinite(values) & (values == np.round(values)) & (np.abs(values) < 1e15)).all())

@@ -80,8 +80,8 @@ class Supervised:
             model.input.learn(rows["x"])
         if not isinstance(model.target, nn.Identity):
             model.target.learn(rows["y"])
-        if hasattr(model.net, "learn"):
-            model.net.learn(model.input(rows["x"]))
+        if learn := getattr(model.net, "learn", None):
+            learn(model.input(rows["x"]))
 
     def pace(self) -> Pace:
         steps = max(1, round(self.config.epochs * self.per_epoch))

@@ -113,7 +113,8 @@ class Columns(nn.Module):
         numbers = x[:, self.numbers]  # (B, N)
         missing = numbers.isnan()
         places = ((numbers[..., None] - self.left) * self.per_width).clamp(0, 1)  # (B, N, bins): eq. (1)
-        found = [numbers.clamp(-FAR, FAR).masked_fill(missing, 0), missing.to(x.dtype), places.masked_fill(missing[..., None], 0).flatten(1)]
+        places = places.masked_fill(missing[..., None], 0).flatten(1)
+        found = [numbers.clamp(-FAR, FAR).masked_fill(missing, 0), missing.to(x.dtype), places]
         found += [table(x[:, i].long()) for i, table in zip(self.words, self.vectors, strict=True)]
         return torch.cat(found, 1)  # (B, F)
 

@@ -10,7 +10,8 @@ from typing import Any
 from lamina.core.errors import DataError
 from lamina.core.predictions import Drawable, Prediction
 from lamina.data.pictures import ENDINGS
-from lamina.verbs.trained import open_run
+from lamina.verbs.data import reader
+from lamina.verbs.trained import Trained, open_run
 
 
 def predict(folder: Path, words: Sequence[str], device: str = "auto", out: Path | None = None) -> list[tuple[str, Prediction]]:
@@ -20,7 +21,12 @@ def predict(folder: Path, words: Sequence[str], device: str = "auto", out: Path 
     """
     trained = open_run(folder, device=device)
     takes = trained.task.takes(trained.spec)
-    inputs = [(word, word) for word in words] if takes == "words" else list(_inputs(words, takes == "pictures"))
+    if takes == "words":
+        inputs: list[tuple[str, Any]] = [(word, word) for word in words]
+    elif takes == "pictures":
+        inputs = list(_inputs(words, pictures=True))
+    else:
+        inputs = [found for word in words for found in _rows_of(word, trained)]
     answers = trained.task.predict(trained.predictor, trained.spec, [one for _, one in inputs])
     place = out or folder / "predictions"
     named = zip([name for name, _ in inputs], answers, strict=True)
@@ -32,6 +38,22 @@ def _save(picture: Drawable, folder: Path, name: str) -> str:
     path = folder / (re.sub(r"[^\w-]+", "-", name) + picture.ending)
     picture.save(path)
     return str(path)
+
+
+def _rows_of(word: str, trained: Trained) -> Iterable[tuple[str, Any]]:
+    """The rows of a file as the run's kind of reader opens it; any other word is a row or a text itself."""
+    if word == "-" or not _is_there(word):
+        return _inputs([word], pictures=False)
+    names, rows = reader(Path(word), trained.described["configs"]["data"], trained.spec.input.kind).inputs(trained.spec)
+    return zip(names, rows, strict=True)
+
+
+def _is_there(word: str) -> bool:
+    """Whether a word is the name of a file; a row too long to be a name is none."""
+    try:
+        return Path(word).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _inputs(words: Sequence[str], pictures: bool) -> Iterable[tuple[str, Any]]:

@@ -18,7 +18,7 @@ from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.data import Account, Data, Refusal
 from lamina.core.errors import DataError, unknown
-from lamina.core.spec import Numbers, Spec, Table, Vector
+from lamina.core.spec import Column, Numbers, Spec, Table, Vector
 from lamina.data import answers as asking
 from lamina.data import cells as reading
 from lamina.data import columns as columns_of
@@ -104,10 +104,12 @@ class TableReader:
         splits = [split for split in (parts.train, parts.valid, parts.test) if isinstance(split, ArraySplit)]
         table = columns_of.learned(rows.frame[splits[0].x.numpy()], meanings)
         if not table.columns:
-            raise DataError("columns to learn from", "none that is more than a constant or an identifier", "See what `lamina look` says of them.")
+            raise DataError("columns to learn from", "none that is more than a constant or an identifier",
+                            "Add columns, or say what they are: `as_category=a,b`, `as_number=a,b`.")
         x = columns_of.encoded(rows.frame, table, ())
         filled = [ArraySplit(x[s.x], s.y, None, rows.where[s.x.numpy()].tolist()) for s in splits]
-        return Data(parts.name, Spec(input=table, target=answers.target), *filled)
+        train, valid, test = filled
+        return Data(parts.name, Spec(input=table, target=answers.target), train, valid, test)
 
     def _rows(self) -> _Rows:
         """The rows of every file, in the columns of the training file."""
@@ -133,7 +135,8 @@ class TableReader:
         for part in ("valid", "test"):
             mine = rows.part == part
             if mine.any() and not rows.frame[target].is_not_null().to_numpy()[mine].any():
-                rows = replace(rows.only(~mine, ()), notes=(*rows.notes, f"the {part} file has no answers: not used; `lamina predict RUN` it"))
+                said = f"the {part} file has no answers: not used; `lamina predict RUN` it"
+                rows = replace(rows.only(~mine, ()), notes=(*rows.notes, said))
         if not self.config.time:
             return rows
         known = ~np.isnan(self._raw_moments(rows))
@@ -186,9 +189,10 @@ class TableReader:
 
     def rows(self, spec: Spec) -> ArraySplit:
         frame, sheet = self._known(spec)
-        target = self.config.target or (spec.target.names[0] if isinstance(spec.target, Numbers) else asking.target_name(frame.columns, "")[0])
+        guessed = spec.target.names[0] if isinstance(spec.target, Numbers) else asking.target_name(frame.columns, "")[0]
+        target = self.config.target or guessed
         if target not in frame.columns:
-            raise DataError(f"the answers, in a column `{target}`", f"`{sheet.name}` without it", "Use `lamina predict` where there are no answers.")
+            raise DataError(f"the answers, in a column `{target}`", f"`{sheet.name}` without it", "Name it: `--target COLUMN`.")
         y, known = asking.known_answers(spec.target, target, frame[target])
         x = _inputs(frame, spec, sheet.where())
         keep = torch.from_numpy(known).nonzero().flatten()
@@ -219,7 +223,7 @@ def _inputs(frame: pl.DataFrame, spec: Spec, where: Sequence[str]) -> torch.Tens
     table = spec.input if isinstance(spec.input, Table) else None
     if table is None:
         assert isinstance(spec.input, Vector), "a table's rows are read for models of tables"
-        table = Table(columns=tuple(columns_of.Column(name=name) for name in spec.input.names or frame.columns[: spec.input.size]))
+        table = Table(columns=tuple(Column(name=name) for name in spec.input.names or frame.columns[: spec.input.size]))
     for line in columns_of.unseen(frame, table):
         say(line)
     x = columns_of.encoded(frame, table, where, strict=True)
@@ -239,9 +243,10 @@ def _answered(rows: _Rows, answers: Answers) -> tuple[_Rows, Answers]:
 def _parts(folder: Path) -> dict[str, Path]:
     """Files named train, valid and test in a folder."""
     try:
-        named = {PARTS[stem]: p for p in sorted(folder.iterdir()) if p.is_file() and is_table(p) and (stem := p.name.split(".")[0].lower()) in PARTS}
+        tables = [path for path in sorted(folder.iterdir()) if path.is_file() and is_table(path)]
     except OSError:
         return {}
+    named = {PARTS[stem]: path for path in tables if (stem := path.name.split(".")[0].lower()) in PARTS}
     return {part: named[part] for part in ("train", "valid", "test") if part in named}
 
 
