@@ -31,7 +31,7 @@ from lamina.tasks import TASKS
 
 ROWS = 12
 INPUT_TYPES = {"text": torch.int32}  # of inputs, where they are not float32
-LARGE, HUGE = 1e6, 15e6  # parameters
+LARGE, HUGE = 1e6, 5e6  # parameters
 INPUTS = {
     "8x8": Image(channels=1, height=8, width=8), "28x28": Image(channels=1, height=28, width=28),
     "64x64x3": Image(channels=3, height=64, width=64), "20x11": Image(channels=1, height=20, width=11), "vector": Vector(size=5),
@@ -117,7 +117,7 @@ ACCEPTED = accepted()
 
 
 def marked(found: Iterable[tuple[str, ...]]) -> list[Any]:
-    """Models of a million parameters are tried on their first spec in the quick suite, those of ten million in the slow one."""
+    """Models of a million parameters are tried on their first spec in the quick suite, those of five million in the slow one."""
     tried: set[str] = set()
     ready = []
     for values in found:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lamina.baselines.rivals import Judge
+from lamina.baselines.rivals import Judge, judged
 from lamina.core.batch import Batch
 from lamina.core.data import Data
 from lamina.core.spec import Input, Table
@@ -20,10 +20,11 @@ def trivial_and_linear(data: Data, judge: Judge) -> dict[str, Evaluation]:
     rows = data.train.batch(torch.arange(len(data.train)))
     kind = data.spec.target.kind
     classes = kind == "classes"
-    rivals = {"most frequent" if classes else "mean": constant(rows, kind, data.spec.target.size)}
+    size = data.spec.target.size
+    rivals = {"most frequent" if classes else "mean": lambda: constant(rows, kind, size)}
     if rows["x"].numel() <= MOST_CELLS and kind != "labels":
-        rivals["linear"] = _linear(rows, data.spec.input, data.spec.target.size if classes else 0)
-    return {name: judge(rival, data.test) for name, rival in rivals.items()}
+        rivals["linear"] = lambda: _linear(rows, data.spec.input, size if classes else 0)
+    return judged(rivals, judge, data.test)
 
 
 def categories(spec: Input) -> list[int]:

@@ -16,6 +16,8 @@ from lamina.data.words import FILL, encode
 
 def read_all(spec: Input, inputs: Iterable[Any]) -> torch.Tensor:
     """(B, C, H, W) uint8, (B, D) float32 or (B, L) int32; DataError names the input that cannot be taken."""
+    if isinstance(inputs, torch.Tensor):  # read before
+        return inputs
     given = list(inputs)
     if not given:
         raise DataError("at least one input", "none", "Give a file, a folder or an array.")
