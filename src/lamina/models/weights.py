@@ -2,7 +2,8 @@
 
 import io
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, get_args
@@ -13,10 +14,11 @@ from safetensors.torch import load as parse_safetensors
 from torch import nn
 
 from lamina.core.backbone import Backbone, Published, State
-from lamina.core.config import config_of
+from lamina.core.config import build, config_of
 from lamina.core.errors import DataError, UsageError
 from lamina.core.spec import Classes, Image, Spec
 from lamina.models import MODELS
+from lamina.nn.scale import InputScale
 from lamina.nn.scaled import Scaled
 
 MOST_BYTES = 4 << 30
@@ -25,6 +27,7 @@ NESTS = ("state_dict", "model", "model_state_dict")  # under which training prog
 COUNTER = ".num_batches_tracked"  # of batch norms; files from before 2018 lack it
 CANNOT_READ = (UnpicklingError, RuntimeError, ValueError, KeyError, EOFError, TypeError, AttributeError, ImportError, IndexError,
                SafetensorError, OSError, zipfile.BadZipFile)  # fmt: skip
+Shapes = frozenset[tuple[str, tuple[int, ...]]]
 LIKENESS = 0.5  # of the tensors must fit before another architecture is named
 
 
@@ -89,6 +92,7 @@ def words(model: str) -> dict[str, str]:
 def put(model: Scaled, state: State, keep_head: bool = True) -> list[str]:
     """`load` into the network of a model, whose input then has the scale of the published weights."""
     started_anew = load(model.net, state, keep_head)
+    assert isinstance(model.input, InputScale), "pictures are scaled"
     model.input.fix(_published(model.net).scale)
     return started_anew
 
@@ -132,10 +136,10 @@ def _with_channels(found: dict[str, torch.Tensor], net: nn.Module, stem: str) ->
 def _misfit(net: nn.Module, state: State, found: State, wrong: list[str]) -> UsageError:
     mine, published = net.state_dict(), _published(net)
     sizes = [None if name not in side else tuple(side[name].shape) for side in (mine, found) for name in wrong[:1]]
-    other = nearest(state)
     if wrong == [published.stem]:
         do = "The first layer differs: write stem=imagenet, and give grey or colour pictures."
     else:
+        other = nearest(state)
         do = f"They look like `{other}`: write --model {other}." if other else "Name the model that they were trained as with --model."
     return UsageError(
         f"weights of `{published.model}` with `{wrong[0]}` {sizes[0] or 'absent'}",
@@ -145,22 +149,34 @@ def _misfit(net: nn.Module, state: State, found: State, wrong: list[str]) -> Usa
 
 def nearest(state: State) -> str | None:
     """The model of ours whose published tensors are most like these, by names and shapes."""
-    scores = dict(_likenesses(state))
-    best = max(scores, key=scores.__getitem__, default=None)
-    return best if best is not None and scores[best] > LIKENESS else None
+    scores = {name: _likeness(name, state) for name in _published_shapes()}
+    best = max(scores, key=scores.__getitem__)
+    return best if scores[best] > LIKENESS else None
 
 
-def _likenesses(state: State) -> Iterator[tuple[str, float]]:
-    """(model, share of all tensors of both sides that agree); the models have shapes but no memory."""
+def _likeness(model: str, state: State) -> float:
+    """The share of all tensors of both sides that agree."""
+    published, ours = _published_shapes()[model]
+    theirs = _shapes(published.rename(state))
+    return len(ours & theirs) / len(ours | theirs)
+
+
+def _shapes(state: State) -> Shapes:
+    return frozenset((name, tuple(tensor.shape)) for name, tensor in state.items())
+
+
+@cache
+def _published_shapes() -> dict[str, tuple[Published, Shapes]]:
+    """Of every model of ours that was published; built on a device that has shapes but no memory."""
     spec = Spec(input=Image(channels=3, height=224, width=224), target=Classes(names=tuple(map(str, range(1000)))))
+    found: dict[str, tuple[Published, Shapes]] = {}
     for name in MODELS:
         try:
             with torch.device("meta"):
-                net = MODELS[name](spec, config_of(MODELS[name])(**words(name)))
+                net: nn.Module = MODELS[name](spec, build(name, config_of(MODELS[name]), words(name)))
         except UsageError:
             continue
-        published = getattr(net, "published", None)
-        if published is not None:
-            theirs = {(k, tuple(t.shape)) for k, t in published.rename(state).items()}
-            ours = {(k, tuple(t.shape)) for k, t in net.state_dict().items()}
-            yield name, len(ours & theirs) / len(ours | theirs)
+        tensors = _shapes(net.state_dict())
+        if isinstance(net, Backbone) and net.published is not None:
+            found[name] = net.published, tensors
+    return found
