@@ -322,7 +322,7 @@ BAD: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     "no text": (b"\x89PNG\0\0\1" + bytes(range(256)) * 40, ("t.csv",)),
     "a zero byte": ("a,b,y\n" + "1,2,3\n" * 1000 + "1,\0,3\n", ("a zero byte in line 1002",)),
     "an open quote": (many(lambda i: f'{i},"w,yes' if i == 20 else f"{i},w{i % 3},yes"), ("quotes that are closed", "line 22 of `t.csv`")),
-    "ragged rows": (many(lambda i: f"{i},w{i % 3},{i % 2}" + ",more" * (i % 3 == 0)), ("at most 5% of `t.csv`", "not the 3 cells", "t.csv:2")),
+    "ragged rows": (many(lambda i: f"{i},w{i % 3},{i % 2}" + ",more" * (i % 3 == 0)), ("at most 5%", "not the 3 cells", "t.csv:2")),
     "half of the targets missing": (many(lambda i: f"{i},w{i % 3}," + ("yes" if i % 4 == 1 else "no" if i % 4 == 3 else "")),
                                     ("20 of 40", "its target is missing: 20", "t.csv:2", "--allow-refused 0.5")),
     "no targets": (many(lambda i: f"{i},w{i % 3},"), ("answers in the target column", "`y`")),
