@@ -46,7 +46,7 @@ def run(name: str, seed: int, split: str, knobs: dict[str, str]) -> tuple[float,
     figure, sign = FIGURES[task.name]
     judged = data.test if split == "test" else data.valid
     ours = task.evaluate(outcome.predictor, judged, 0).metrics[figure]
-    theirs = trivial_and_linear(data, lambda rival, _: task.evaluate(rival, judged, 0))["linear"][figure]
+    theirs = trivial_and_linear(data, lambda rival, _: task.evaluate(rival, judged, 0))["linear"].metrics[figure]
     return sign * ours, sign * theirs
 
 

@@ -23,7 +23,7 @@ PUBLIC = ["Classifier", "LaminaError", "Model", "Regressor", "__version__", "loa
 FLAGS = {
     "train": {
         "--task", "--model", "--method", "--for", "--until", "--seed", "--out", "--resume", "--from", "--dry", "--knobs",
-        "--json", "--device",
+        "--json", "--device", "--target", "--group", "--time", "--allow-refused",
     },
     "evaluate": {"--json", "--device"},
     "predict": {"--json", "--device", "--out"},

@@ -27,9 +27,10 @@ from lamina.data.inputs import read_all
 from lamina.models import MODELS
 from lamina.oversight.summary import layers, table
 from lamina.verbs import learned as keeping
+from lamina.verbs.data import load_data
 from lamina.verbs.learned import Learned
 from lamina.verbs.request import Request
-from lamina.verbs.setup import load_data, prepare
+from lamina.verbs.setup import prepare
 from lamina.verbs.train import Outcome, Watcher, train
 
 WISHES = frozenset({"task", "method", "device", "quality", "seconds", "until"})  # of a Request; other words are knobs
@@ -43,7 +44,8 @@ def load(name: str, seed: int = 0, **knobs: Any) -> Data:
     >>> len(data.train), len(data.valid), len(data.test)
     (102, 18, 30)
     """
-    return replace(load_data(name, knobs, seed), origin={"name": name, "knobs": knobs, "seed": seed})
+    found = load_data(name, knobs, seed)
+    return found if found.origin else replace(found, origin={"name": name, "knobs": knobs, "seed": seed})
 
 
 def load_run(run: str | Path, module: nn.Module | None = None) -> "Model":
@@ -140,7 +142,7 @@ class Model:
             spec, rows, _ = from_arrays("arrays", x, y, weight=weights)
         else:
             spec, rows = self._learned.spec, rows_of(self._learned.spec, x, y, weights)
-        data = cut("arrays", spec, rows, seed, f"arrays of {len(rows)} rows")
+        data = cut("arrays", spec, rows, seed, sheet=f"arrays of {len(rows)} rows")
         if min(len(data.train) - 1, len(data.valid), len(data.test)) < 1:
             raise DataError("rows enough for training, validation and test", f"`{len(rows)}`",
                             "Give more rows, or use lm.Classifier or lm.Regressor.")

@@ -63,16 +63,17 @@ class Screen:
     def finish(self, outcome: Outcome) -> None:
         """The last lines of a training: what was reached, where it lies, what comes next."""
         task, test = outcome.setup.task, outcome.test
-        for name, figures in outcome.baselines.items():
-            self._line(f"baseline {name}: test {_figures(figures)}")
+        for name, found in outcome.baselines.items():
+            self._line(f"baseline {name}: test {_figures(found.metrics)}{_interval(found)}")
         self._line(f"validation {_figures(outcome.valid.metrics)}   (best of training; {outcome.reason})")
         self._line(f"test       {_figures(test.metrics)}{_interval(test)}")
         where = outcome.run.folder if outcome.run else None
         self._line(f"run: {where}   {outcome.seconds:.1f} s   next: {_next(task.name, where)}")
         if self.as_json:
             cpu = sum(os.times()[:4])
+            rivals = {name: found.metrics for name, found in outcome.baselines.items()}
             self._json({"run": str(where), "task": task.name, "metrics": test.metrics, "valid": outcome.valid.metrics,
-                        "baselines": outcome.baselines, "seconds": _since_start(), "cpu_seconds": cpu})
+                        "baselines": rivals, "seconds": _since_start(), "cpu_seconds": cpu})
 
     def evaluation(self, run: Path, found: Evaluation, looks: int) -> None:
         """The figures of `evaluate`."""
@@ -97,6 +98,10 @@ class Screen:
         data, model = setup.data, setup.learner.model
         count = sum(p.numel() for p in model.parameters())
         self._line(f"data   {data.sheet or data.name}")
+        for line in data.meaning:
+            self._line(f"       {line}")
+        for line in data.account.lines():
+            self._line(f"       {line}")
         self._line(f"       {len(data.train)} to train, {len(data.valid)} to validate, {len(data.test)} kept for the test")
         best = "least" if plan.monitor in LOWER_IS_BETTER else "most"
         self._line(f"task   {setup.task.name}: best = {best} {plan.monitor} on the validation split")

@@ -186,9 +186,9 @@ def test_rivals_of_a_classifier_are_scikit_learns(make: Callable[..., Data]) -> 
     }
     assert found.keys() == rivals.keys()
     for name, rival in rivals.items():
-        assert found[name]["accuracy"] == pytest.approx(rival.score(test_x, test_y))
-        assert found[name]["loss"] == pytest.approx(metrics.log_loss(test_y, rival.predict_proba(test_x)), rel=1e-4)
-    assert found["linear"]["accuracy"] > found["most frequent"]["accuracy"]
+        assert found[name].metrics["accuracy"] == pytest.approx(rival.score(test_x, test_y))
+        assert found[name].metrics["loss"] == pytest.approx(metrics.log_loss(test_y, rival.predict_proba(test_x)), rel=1e-4)
+    assert found["linear"].metrics["accuracy"] > found["most frequent"].metrics["accuracy"]
 
 
 def test_rivals_of_a_regressor_are_scikit_learns() -> None:
@@ -197,22 +197,22 @@ def test_rivals_of_a_regressor_are_scikit_learns() -> None:
     found = Regress().baselines(data)
     for name, rival in {"mean": DummyRegressor().fit(x, y), "linear": LinearRegression().fit(x, y)}.items():
         said = rival.predict(test_x)
-        assert found[name]["rmse"] == pytest.approx(math.sqrt(metrics.mean_squared_error(test_y, said)), rel=1e-4)
-        assert found[name]["r2"] == pytest.approx(metrics.r2_score(test_y, said), abs=1e-4)
-    assert found["mean"]["r2"] <= 0 < found["linear"]["r2"]
+        assert found[name].metrics["rmse"] == pytest.approx(math.sqrt(metrics.mean_squared_error(test_y, said)), rel=1e-4)
+        assert found[name].metrics["r2"] == pytest.approx(metrics.r2_score(test_y, said), abs=1e-4)
+    assert found["mean"].metrics["r2"] <= 0 < found["linear"].metrics["r2"]
 
 
 def test_rivals_for_several_targets_and_labels() -> None:
     x = drawn(90, 4).numpy()
     y = x[:, :2] @ np.array([[1.0, 2.0], [0.5, -1.0]], np.float32) + 5
     spec, rows, _ = from_arrays("two", x, y)
-    assert Regress().baselines(cut("two", spec, rows, 0))["linear"]["r2"] == pytest.approx(1, abs=1e-6)
+    assert Regress().baselines(cut("two", spec, rows, 0))["linear"].metrics["r2"] == pytest.approx(1, abs=1e-6)
     spec, rows, _ = from_arrays("labels", x, (y > 5).astype(int))
     data = cut("labels", spec, rows, 0)
     assert Classify().baselines(data).keys() == {"mean"}
     share = table(data.train)[1].mean(0)
     said = np.tile(share > 0.5, (len(data.test), 1))
-    assert Classify().baselines(data)["mean"]["accuracy"] == pytest.approx(metrics.accuracy_score(table(data.test)[1] > 0, said))
+    assert Classify().baselines(data)["mean"].metrics["accuracy"] == pytest.approx(metrics.accuracy_score(table(data.test)[1] > 0, said))
 
 
 def test_a_class_without_a_training_row_moves_no_other() -> None:
@@ -222,4 +222,4 @@ def test_a_class_without_a_training_row_moves_no_other() -> None:
     spec, _, _ = from_arrays("gap", x.numpy(), np.arange(60) % 3)
     split, test = ArraySplit(x, y), ArraySplit(x[:4], torch.tensor([0, 2, 0, 1]))
     data = Data("gap", spec, split, split, test)
-    assert trivial_and_linear(data, lambda rival, s: Classify().evaluate(rival, s, 0))["linear"]["accuracy"] == 0.75
+    assert trivial_and_linear(data, lambda rival, s: Classify().evaluate(rival, s, 0))["linear"].metrics["accuracy"] == 0.75

@@ -282,7 +282,7 @@ def test_the_bandit_is_learned_through_the_verb(tmp_path: Path) -> None:
     assert outcome.test.metrics["return_mean"] == pytest.approx(0.8 * PULLS, abs=0.5)  # four errors of 100 episodes' mean
     assert outcome.test.metrics["solved"] == 1
     assert outcome.reason == "target"
-    assert outcome.baselines["random"]["return_mean"] == pytest.approx(0.5 * PULLS, abs=0.8)
+    assert outcome.baselines["random"].metrics["return_mean"] == pytest.approx(0.5 * PULLS, abs=0.8)
     assert not (tmp_path / "run" / "median_episode.gif").exists()  # nothing is to be seen
 
 

@@ -14,7 +14,7 @@ MOST_CELLS = 3_000_000  # of inputs to a linear model, so that it never takes lo
 Judge = Callable[[Any, Split], Evaluation]
 
 
-def trivial_and_linear(data: Data, judge: Judge) -> dict[str, dict[str, float]]:
+def trivial_and_linear(data: Data, judge: Judge) -> dict[str, Evaluation]:
     """Figures on the test split: `most frequent` or `mean`, and `linear` where the data are not too many."""
     rows = data.train.batch(torch.arange(len(data.train)))
     kind = data.spec.target.kind
@@ -22,7 +22,7 @@ def trivial_and_linear(data: Data, judge: Judge) -> dict[str, dict[str, float]]:
     rivals = {"most frequent" if classes else "mean": _constant(rows, kind, data.spec.target.size)}
     if rows["x"].numel() <= MOST_CELLS and kind != "labels":
         rivals["linear"] = _linear(rows, data.spec.target.size if classes else 0)
-    return {name: judge(rival, data.test).metrics for name, rival in rivals.items()}
+    return {name: judge(rival, data.test) for name, rival in rivals.items()}
 
 
 class Rival:

@@ -1,6 +1,7 @@
 """What the data dictates: the shape of the input and of the target. Models are built from it.
 
-Shapes leave out the batch: an `Image` batch is (B, C, H, W) uint8, a `Vector` batch (B, D) float32.
+Shapes leave out the batch: an `Image` batch is (B, C, H, W) uint8, a `Vector` or `Table` batch (B, D) float32, a
+`Text` batch (B, L) int32 with L the longest text of the batch.
 """
 
 from typing import Annotated, Literal
@@ -38,6 +39,46 @@ class Vector(_Part):
     @property
     def shape(self) -> tuple[int, ...]:
         return (self.size,)
+
+
+class Column(_Part):
+    """One column of a table. A number is itself, NaN where it is missing; a category is its place in `categories` from 1
+    on, 0 where it is missing or was not seen in training. A `date` is a number of days since 1970."""
+
+    name: str
+    kind: Literal["number", "category", "date"] = "number"
+    categories: tuple[str, ...] = ()
+
+
+class Table(_Part):
+    """Rows of mixed columns, (D,) float32, in the order of `columns`."""
+
+    kind: Literal["table"] = "table"
+    columns: tuple[Column, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.columns),)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+
+class Text(_Part):
+    """Texts as places in `words` from 2 on, (L,) int32: 0 fills a short text up, 1 is a word that is not in `words`.
+
+    `column`: the name of the table's column that holds the text; `length`: the most words that are read of one text.
+    """
+
+    kind: Literal["text"] = "text"
+    words: tuple[str, ...]
+    length: int
+    column: str = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.length,)
 
 
 class Classes(_Part):
@@ -85,7 +126,7 @@ class Actions(_Part):
         return tuple(str(i) for i in range(self.size))
 
 
-Input = Annotated[Image | Vector, Field(discriminator="kind")]
+Input = Annotated[Image | Vector | Table | Text, Field(discriminator="kind")]
 Target = Annotated[Classes | Labels | Numbers | Actions, Field(discriminator="kind")]
 
 

@@ -14,7 +14,7 @@ from lamina.core.predictions import Drawable, Prediction
 from lamina.core.spec import Spec
 
 Quality = Literal["fast", "good", "best"]
-Takes = Literal["pictures", "rows", "words"]
+Takes = Literal["pictures", "rows", "texts", "words"]
 LOWER_IS_BETTER = frozenset({"loss", "rmse", "mae", "fid"})  # of all other figures, more is better
 
 
@@ -31,11 +31,17 @@ class Choice:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures of one split; `intervals` are 95 %; `details` is JSON (a confusion matrix, per-class figures)."""
+    """Figures of one split; `intervals` are 95 %; `details` is JSON (a confusion matrix, per-class figures).
+
+    `scores`: one figure a row, (N,), so that two models can be compared row by row: 1 or 0 for right or wrong, the squared
+    error of numbers; None where rows have none. `output`: what the model said, (N, K) logits or numbers.
+    """
 
     metrics: dict[str, float]
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
+    scores: torch.Tensor | None = None
+    output: torch.Tensor | None = None
 
 
 class Predicting(Protocol):
@@ -60,7 +66,7 @@ class Task(Protocol):
         ...
 
     def takes(self, spec: Spec) -> Takes:
-        """What a user's words to `predict` are: names of picture files, rows of numbers, or words for the task itself."""
+        """What a user's words to `predict` are: names of picture files, rows, texts, or words for the task itself."""
         ...
 
     def choose(self, data: Data, quality: Quality) -> Choice:
@@ -75,8 +81,8 @@ class Task(Protocol):
         """Something to look at while training, or None."""
         ...
 
-    def baselines(self, data: Data) -> dict[str, dict[str, float]]:
-        """The figures of the trivial and the classical rival on the test split."""
+    def baselines(self, data: Data) -> dict[str, Evaluation]:
+        """The trivial, the linear and the strong classical rival, judged on the test split, in this order."""
         ...
 
     def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:

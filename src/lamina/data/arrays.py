@@ -1,6 +1,7 @@
 """Data in memory: whole tensors, so that a batch is one gather."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,19 @@ from lamina.core.data import Account, Data
 from lamina.core.errors import DataError
 from lamina.core.spec import Classes, Image, Labels, Numbers, Spec, Vector
 from lamina.data.manner import manner_of
-from lamina.data.split import stratified_parts
+from lamina.data.split import grouped_parts, last_part, stratified_parts
+
+TEST_SHARE, VALID_SHARE, MOST_VALID = 0.2, 0.15, 5000
 
 
 class ArraySplit:
-    """Rows of whole tensors: `x` (N, ...), `y` (N,) or (N, K), `weight` (N,) if rows count differently."""
+    """Rows of whole tensors: `x` (N, ...), `y` (N,) or (N, K), `weight` (N,) if rows count differently.
 
-    def __init__(self, x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor | None = None) -> None:
-        self.x, self.y, self.weight = x, y, weight
+    `where`: what a person calls each row, the name of its file or its line, where that is known.
+    """
+
+    def __init__(self, x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor | None = None, where: Sequence[str] = ()) -> None:
+        self.x, self.y, self.weight, self.where = x, y, weight, tuple(where)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -38,7 +44,8 @@ class ArraySplit:
     def part(self, indices: torch.Tensor) -> "ArraySplit":
         """The split that holds only the rows at `indices`."""
         weight = None if self.weight is None else self.weight[indices]
-        return ArraySplit(self.x[indices], self.y[indices], weight)
+        where = [self.where[i] for i in indices.tolist()] if self.where else ()
+        return ArraySplit(self.x[indices], self.y[indices], weight, where)
 
 
 def from_arrays(
@@ -61,18 +68,44 @@ def from_arrays(
     return Spec(input=seen, target=target), ArraySplit(tensor, wanted, rows), sheet or f"`{name}`: {len(x)} rows"
 
 
-def cut(name: str, spec: Spec, rows: ArraySplit, seed: int, sheet: str = "", test: ArraySplit | None = None) -> Data:
-    """Rows as train, validation and test; without a `test` of its own a fifth is kept for it."""
-    least = 3 if test is None else 2
+@dataclass(frozen=True)
+class Given:
+    """What a user's folders or columns say of the split. `groups` (N,): rows of one group stay together; `moments` (N,): the
+    latest rows are held out. Parts that are given are taken as they are; what is missing is cut from the rows."""
+
+    valid: ArraySplit | None = None
+    test: ArraySplit | None = None
+    groups: torch.Tensor | None = None
+    moments: torch.Tensor | None = None
+
+    def part(self, indices: torch.Tensor) -> "Given":
+        """What is said of the rows at `indices`."""
+        groups, moments = (None if one is None else one[indices] for one in (self.groups, self.moments))
+        return Given(self.valid, self.test, groups, moments)
+
+
+def cut(name: str, spec: Spec, rows: ArraySplit, seed: int, given: Given = Given(), sheet: str = "") -> Data:
+    """Rows as train, validation and test; without a test of its own a fifth is kept for it."""
+    least = 1 + (given.test is None) + (given.valid is None)
     if len(rows) < least:
         raise DataError(f"at least {least} rows, so that some can be held out", f"`{len(rows)}` in `{name}`", "Add examples.")
+    test, valid = given.test, given.valid
     if test is None:
-        keep, held = stratified_parts(rows.y, 0.2, seed, "test")
-        rows, test = rows.part(keep), rows.part(held)
-    share = min(0.15, 5000 / len(rows))
-    keep, held = stratified_parts(rows.y, share, seed, "valid")
-    account = Account(used=len(rows) + len(test))
-    return Data(name, spec, rows.part(keep), rows.part(held), test, sheet, account)
+        keep, held = _parts(rows.y, given, TEST_SHARE, seed, "test")
+        rows, test, given = rows.part(keep), rows.part(held), given.part(keep)
+    if valid is None:
+        keep, held = _parts(rows.y, given, min(VALID_SHARE, MOST_VALID / len(rows)), seed, "valid")
+        rows, valid = rows.part(keep), rows.part(held)
+    account = Account(used=len(rows) + len(valid) + len(test))
+    return Data(name, spec, rows, valid, test, sheet, account)
+
+
+def _parts(y: torch.Tensor, given: Given, share: float, seed: int, stream: str) -> tuple[torch.Tensor, torch.Tensor]:
+    if given.moments is not None:
+        return last_part(given.moments, share)
+    if given.groups is not None:
+        return grouped_parts(y, given.groups, share, seed, stream)
+    return stratified_parts(y, share, seed, stream)
 
 
 def _input(x: np.ndarray, names: tuple[str, ...]) -> tuple[Image | Vector, torch.Tensor]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from lamina.core.errors import DataError, quoted
-from lamina.core.spec import Classes, Image, Labels, Spec, Vector
+from lamina.core.spec import Classes, Image, Input, Labels, Spec
 from lamina.data.arrays import ArraySplit
 from lamina.data.inputs import read_all
 
@@ -36,7 +36,7 @@ def checked_weight(weight: Any, rows: int) -> torch.Tensor | None:
     return found
 
 
-def inputs_of(spec: Image | Vector, x: Any) -> tuple[Sequence[Any], bool]:
+def inputs_of(spec: Input, x: Any) -> tuple[Sequence[Any], bool]:
     """The inputs one by one, and whether `x` was a single one.
 
     Pictures: a path, (H, W) or (H, W, C) is one, a list or (N, H, W[, C]) many; tensors have their channels first.
@@ -50,14 +50,14 @@ def inputs_of(spec: Image | Vector, x: Any) -> tuple[Sequence[Any], bool]:
     return ([array], True) if _is_one(spec, array) else (list(array), False)
 
 
-def _is_one(spec: Image | Vector, array: np.ndarray) -> bool:
-    if isinstance(spec, Vector):
+def _is_one(spec: Input, array: np.ndarray) -> bool:
+    if not isinstance(spec, Image):
         return array.ndim <= 1
     many = array.ndim == 3 and (array.shape[1:] == (spec.height, spec.width) or array.shape[2] not in (1, 3, 4))
     return array.ndim <= 3 and not many
 
 
-def _channels_last(spec: Image | Vector, one: Any) -> Any:
+def _channels_last(spec: Input, one: Any) -> Any:
     """A tensor as an array: (C, H, W) becomes (H, W, C), (N, C, H, W) becomes (N, H, W, C)."""
     if not isinstance(one, torch.Tensor):
         return one

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from lamina.core.errors import DataError
-from lamina.core.spec import Image, Vector
+from lamina.core.spec import Image, Input, Vector
 from lamina.data.pictures import as_spec, open_picture
 
 
-def read_all(spec: Image | Vector, inputs: Iterable[Any]) -> torch.Tensor:
+def read_all(spec: Input, inputs: Iterable[Any]) -> torch.Tensor:
     """(B, C, H, W) uint8 or (B, D) float32; DataError names the input that cannot be taken."""
     rows = [read_one(spec, one) for one in inputs]
     if not rows:
@@ -20,11 +20,12 @@ def read_all(spec: Image | Vector, inputs: Iterable[Any]) -> torch.Tensor:
     return torch.stack(rows)
 
 
-def read_one(spec: Image | Vector, one: Any) -> torch.Tensor:
+def read_one(spec: Input, one: Any) -> torch.Tensor:
     """One input in the shape that the model was trained on."""
     if isinstance(spec, Image):
         pixels = open_picture(Path(one)) if isinstance(one, str | Path) else np.asarray(one)
         return as_spec(pixels, spec, str(one) if isinstance(one, str | Path) else "the array")
+    assert isinstance(spec, Vector), f"{spec.kind} has no reader of single inputs"
     row = torch.as_tensor(_numbers(one)).reshape(-1)
     if len(row) != spec.size:
         columns = f"The columns are: {', '.join(spec.names)}." if spec.names else "Give as many as the model was trained on."

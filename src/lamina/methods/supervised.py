@@ -15,6 +15,7 @@ from lamina.core.method import Learning, Pace
 from lamina.core.spec import Classes, Labels, Spec
 from lamina.methods.augmenting import Augmenting, check, varied
 from lamina.nn import FITTING_LOSSES, LOSSES
+from lamina.nn.scale import ROWS
 from lamina.nn.scaled import Scaled
 
 MOST_VALIDATIONS = 40
@@ -54,12 +55,14 @@ class Supervised:
 
     def prepare(self, model: nn.Module) -> None:
         """Learn the scales from the training split, and from nothing else."""
-        rows = self.split.batch(torch.arange(len(self.split)))
+        some = torch.arange(0, len(self.split), max(1, len(self.split) // ROWS))
+        rows = self.split.batch(some)
         assert isinstance(model, Scaled)
-        model.input.learn(rows["x"])
+        if not isinstance(model.input, nn.Identity):
+            model.input.learn(rows["x"])
         learn: Any = getattr(model.net, "learn", None)
         if learn is not None:  # of a layer that is derived from the data and not trained
-            learn(model.input(rows["x"][:: max(1, len(self.split) // TO_LEARN_FROM)]))
+            learn(model.input(rows["x"][:TO_LEARN_FROM]))
         if not isinstance(model.target, nn.Identity):
             model.target.learn(rows["y"])
 

@@ -17,9 +17,14 @@ class Regression:
         """Keep one batch."""
         self._pairs.append((output.double().cpu(), y.double().cpu()))
 
+    def pairs(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """All outputs and targets so far, (N, K) each."""
+        output, y = (torch.cat(side) for side in zip(*self._pairs, strict=True))
+        return output, y
+
     def value(self) -> dict[str, float]:
         """mae, rmse in the target's units; r2, the share of the variance that is explained."""
-        output, y = (torch.cat(side) for side in zip(*self._pairs, strict=True))
+        output, y = self.pairs()
         squared = (output - y).square().mean(0)
         spread = (y - y.mean(0)).square().mean(0)
         r2 = torch.where(spread > 0, 1 - squared / spread, 0.0)  # a constant target has no variance to explain
@@ -30,6 +35,6 @@ class Regression:
 
     def interval(self) -> tuple[float, float]:
         """95 % interval of the mean absolute error."""
-        output, y = (torch.cat(side) for side in zip(*self._pairs, strict=True))
+        output, y = self.pairs()
         errors = (output - y).abs().mean(1)
         return of_mean(errors.mean().item(), errors.std(correction=0).item(), len(errors))

@@ -57,7 +57,7 @@ class Airbench(nn.Module):
             groups.append(_group(inputs, width, config, pool=side >> n >= 2))
             inputs = width
         self.blocks = nn.Sequential(*groups)
-        self.pool = nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), Dropout(config.dropout))
+        self.dropout = Dropout(config.dropout)
         self.head = nn.Linear(inputs, spec.target.size)
         initialize(self, config.init, config.activation)
         if config.init == "auto":
@@ -70,22 +70,21 @@ class Airbench(nn.Module):
         assert isinstance(whiten, Whiten)
         whiten.learn(x)
 
-    def stages(self) -> list[nn.Module]:
+    def stages(self) -> list[tuple[str, nn.Module]]:
         """The network's parts from the picture to the answer."""
-        return [self.stem, *self.blocks, self.head]
+        return [("stem", self.stem), *((f"group{n}", group) for n, group in enumerate(self.blocks)), ("head", self.head)]
 
     def maps(self, x: torch.Tensor) -> torch.Tensor:
         """The last convolution's places: (B, C, H, W) -> (B, F, h, w)."""
         found: torch.Tensor = self.blocks(self.stem(x))
         return found
 
-    def features(self, x: torch.Tensor) -> torch.Tensor:
-        """What the head reads: (B, C, H, W) -> (B, F)."""
-        found: torch.Tensor = self.pool(self.maps(x))
-        return found
+    def pool(self, maps: torch.Tensor) -> torch.Tensor:
+        """What the head reads: (B, F, h, w) -> (B, F)."""
+        return maps.amax((2, 3))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.head(self.features(x))
+        logits: torch.Tensor = self.head(self.dropout(self.pool(self.maps(x))))
         return logits
 
 

@@ -3,13 +3,16 @@
 import torch
 from torch import nn
 
-from lamina.core.spec import Image, Spec
+from lamina.core.spec import Image, Spec, Table
 
 ROWS = 10_000  # as many tell mean and deviation to a hundredth of a deviation
 
 
 class InputScale(nn.Module):
-    """x -> (x - mean) / deviation as float32; `mean`, `deviation`: one a channel or column."""
+    """x -> (x - mean) / deviation as float32; `mean`, `deviation`: one a channel or column.
+
+    Categories of a table are left as they are, and a missing number stays NaN.
+    """
 
     def __init__(self, spec: Spec) -> None:
         super().__init__()
@@ -18,17 +21,29 @@ class InputScale(nn.Module):
         self.register_buffer("factor", torch.ones(shape))
         self.mean: torch.Tensor
         self.factor: torch.Tensor
+        columns = spec.input.columns if isinstance(spec.input, Table) else ()
+        self._kept = [i for i, column in enumerate(columns) if column.kind == "category"]
 
     def learn(self, x: torch.Tensor) -> None:
         """Take mean and deviation from training inputs (N, ...); a constant column is only centred."""
-        x = x[:: max(1, len(x) // ROWS)].double()
-        over = (0, 2, 3) if x.ndim == 4 else (0,)
-        deviation = x.std(over, correction=0)
-        self.mean.copy_(x.mean(over).view(self.mean.shape))
+        mean, deviation = _moments(x.movedim(1, 0).flatten(1) if x.ndim == 4 else x.T)
+        mean[self._kept], deviation[self._kept] = 0, 1
+        self.mean.copy_(mean.view(self.mean.shape))
         self.factor.copy_(torch.where(deviation > 1e-8, 1 / deviation, 1.0).view(self.factor.shape))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return (x.float() - self.mean).mul_(self.factor)
+
+
+def _moments(channels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation of each of (C, N), one channel in float64 at a time; missing numbers do not count, of nothing 0 and 0."""
+    mean, deviation = torch.zeros(2, len(channels), dtype=torch.float64)
+    for i, channel in enumerate(channels):
+        values = channel.double()
+        values = values[~values.isnan()]
+        if len(values):
+            deviation[i], mean[i] = torch.std_mean(values, correction=0)
+    return mean, deviation
 
 
 class TargetScale(nn.Module):

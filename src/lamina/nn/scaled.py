@@ -3,20 +3,20 @@
 import torch
 from torch import nn
 
-from lamina.core.spec import Image, Numbers, Spec
+from lamina.core.spec import Image, Numbers, Spec, Text
 from lamina.nn.dropout import exchange
 from lamina.nn.scale import InputScale, TargetScale
 
 
 class Scaled(nn.Module):
-    """`input` scale, the network `net`, and for numbers the `target` scale. Plain dropout in `net` becomes ours.
+    """`input` scale (texts have none), the network `net`, and for numbers the `target` scale. Plain dropout in `net` becomes ours.
 
     A network whose `mirror` is true is asked twice for an answer: the mean over a picture and its mirror image counts.
     """
 
     def __init__(self, net: nn.Module, spec: Spec) -> None:
         super().__init__()
-        self.input = InputScale(spec)
+        self.input = nn.Identity() if isinstance(spec.input, Text) else InputScale(spec)
         self.net = net
         exchange(net)
         self.mirror = bool(getattr(net, "mirror", False))

@@ -8,12 +8,12 @@ import torch
 from lamina.baselines.tables import trivial_and_linear
 from lamina.core.data import Data, Split, batches
 from lamina.core.predictions import Drawable, Label, LabelSet, Prediction
-from lamina.core.spec import Classes, Image, Labels, Spec
+from lamina.core.spec import Classes, Labels, Spec
 from lamina.core.task import Choice, Evaluation, Predicting, Quality, Takes
 from lamina.data.inputs import read_all
 from lamina.metrics.classification import Classification
 from lamina.metrics.labels import LabelSets
-from lamina.tasks.recipes import pictures, table
+from lamina.tasks.recipes import recipe, takes
 
 
 class Classify:
@@ -26,28 +26,25 @@ class Classify:
         return isinstance(spec.target, Classes | Labels)
 
     def takes(self, spec: Spec) -> Takes:
-        return "pictures" if isinstance(spec.input, Image) else "rows"
+        return takes(spec)
 
     def choose(self, data: Data, quality: Quality) -> Choice:
-        return pictures(data, quality) if isinstance(data.spec.input, Image) else table(data, quality)
+        return recipe(data, quality)
 
     def evaluate(self, predictor: Predicting, split: Split, seed: int) -> Evaluation:
         first = split.batch(torch.arange(1))["y"]
         if first.ndim == 2:
             return _evaluate_labels(predictor, split)
-        gathered: Classification | None = None
-        for batch in batches(split):
-            logits = predictor(batch["x"])
-            gathered = gathered or Classification(logits.shape[1])
-            gathered.update(logits, batch["y"])
-        assert gathered is not None, "a split has at least one row"
+        said, y = _answers(predictor, split)
+        gathered = Classification(said.shape[1])
+        gathered.update(said, y)
         details = {"confusion": gathered.confusion.tolist(), "per_class": gathered.per_class()}
-        return Evaluation(gathered.value(), {"accuracy": gathered.interval()}, details)
+        return Evaluation(gathered.value(), {"accuracy": gathered.interval()}, details, (said.argmax(1) == y).float(), said)
 
     def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Drawable | None:
         return None
 
-    def baselines(self, data: Data) -> dict[str, dict[str, float]]:
+    def baselines(self, data: Data) -> dict[str, Evaluation]:
         return trivial_and_linear(data, lambda rival, split: self.evaluate(rival, split, 0))
 
     def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:
@@ -60,11 +57,18 @@ class Classify:
         return [_label(row, spec.target.names) for row in logits.softmax(1).tolist()]
 
 
+def _answers(predictor: Predicting, split: Split) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits (N, K) and targets of every row."""
+    rows = [(predictor(batch["x"]).cpu(), batch["y"]) for batch in batches(split)]
+    said, y = zip(*rows, strict=True)
+    return torch.cat(said), torch.cat(y)
+
+
 def _evaluate_labels(predictor: Predicting, split: Split) -> Evaluation:
+    said, y = _answers(predictor, split)
     gathered = LabelSets()
-    for batch in batches(split):
-        gathered.update(predictor(batch["x"]).cpu(), batch["y"])
-    return Evaluation(gathered.value(), {"accuracy": gathered.interval()})
+    gathered.update(said, y)
+    return Evaluation(gathered.value(), {"accuracy": gathered.interval()}, {}, ((said > 0) == y.bool()).all(1).float(), said)
 
 
 def _label(probabilities: list[float], names: tuple[str, ...]) -> Label:

@@ -44,12 +44,12 @@ class Generate:
         generated = draw(predictor, len(real), "evaluation")
         return Evaluation({"fid": frechet(real, generated, RandomFeatures(real.shape[1]))}, details={"pictures": len(real)})
 
-    def baselines(self, data: Data) -> dict[str, dict[str, float]]:
+    def baselines(self, data: Data) -> dict[str, Evaluation]:
         """Real pictures of the training split (the floor), and a Gaussian over a few principal components."""
         real, train = _some(data.test), _some(data.train)
         features = RandomFeatures(real.shape[1])
         rivals = {"real pictures": train, f"{COMPONENTS} principal components": gaussian_pictures(train, COMPONENTS, len(real))}
-        return {name: {"fid": frechet(real, pictures, features)} for name, pictures in rivals.items()}
+        return {name: Evaluation({"fid": frechet(real, pictures, features)}) for name, pictures in rivals.items()}
 
     def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Drawable | None:
         return grid(draw(predictor, 64, "sample"))

@@ -52,12 +52,13 @@ class Play:
     def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Drawable | None:
         return None
 
-    def baselines(self, data: Data) -> dict[str, dict[str, float]]:
+    def baselines(self, data: Data) -> dict[str, Evaluation]:
         """A policy that draws its actions."""
         assert isinstance(data.test, EpisodeSplit), "play is judged on episodes"
         random, actions = np.random.default_rng(0), data.spec.target.size
         returns = play_all(lambda seen: random.integers(0, actions, len(seen)), data.test, 0)
-        return {"random": {"return_mean": float(returns.mean()), "return_std": float(returns.std())}}
+        mean, spread = float(returns.mean()), float(returns.std())
+        return {"random": Evaluation({"return_mean": mean, "return_std": spread}, {"return_mean": of_mean(mean, spread, len(returns))})}
 
     def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:
         """The episode of median return among the first few of the test, drawn where that can be done."""

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 from lamina.baselines.tables import trivial_and_linear
 from lamina.core.data import Data, Split, batches
 from lamina.core.predictions import Drawable, Number, Prediction
-from lamina.core.spec import Image, Numbers, Spec
+from lamina.core.spec import Numbers, Spec
 from lamina.core.task import Choice, Evaluation, Predicting, Quality, Takes
 from lamina.data.inputs import read_all
 from lamina.metrics.regression import Regression
-from lamina.tasks.recipes import pictures, table
+from lamina.tasks.recipes import recipe, takes
 
 
 class Regress:
@@ -23,21 +23,22 @@ class Regress:
         return isinstance(spec.target, Numbers)
 
     def takes(self, spec: Spec) -> Takes:
-        return "pictures" if isinstance(spec.input, Image) else "rows"
+        return takes(spec)
 
     def choose(self, data: Data, quality: Quality) -> Choice:
-        return pictures(data, quality) if isinstance(data.spec.input, Image) else table(data, quality)
+        return recipe(data, quality)
 
     def evaluate(self, predictor: Predicting, split: Split, seed: int) -> Evaluation:
         gathered = Regression()
         for batch in batches(split):
             gathered.update(predictor(batch["x"]), batch["y"])
-        return Evaluation(gathered.value(), {"mae": gathered.interval()})
+        said, y = gathered.pairs()
+        return Evaluation(gathered.value(), {"mae": gathered.interval()}, {}, (said - y).square().mean(1), said.float())
 
     def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Drawable | None:
         return None
 
-    def baselines(self, data: Data) -> dict[str, dict[str, float]]:
+    def baselines(self, data: Data) -> dict[str, Evaluation]:
         return trivial_and_linear(data, lambda rival, split: self.evaluate(rival, split, 0))
 
     def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:

@@ -10,12 +10,14 @@ from lamina.core.errors import UsageError, quoted
 from lamina.core.task import Quality
 from lamina.verbs.request import Request
 
+OF_DATA = ("target", "group", "time", "allow_refused")  # options that are knobs of the reader
 DURATIONS = {"s": 1, "m": 60, "h": 3600}
 
 
 def request_of(data: str, words: Sequence[str], options: Mapping[str, Any]) -> Request:
     """A request from DATA, `key=value` words and the options of `lamina train`."""
     knobs: dict[str, Any] = words_of(words)
+    knobs |= {f"data.{name}": options[name] for name in OF_DATA if options.get(name)}
     quality = knobs.pop("quality", "good")
     if quality not in get_args(Quality):
         raise UsageError(f"`quality` to be one of {quoted(get_args(Quality))}", f"`{quality}`", "Leave it out for `good`.")

@@ -12,13 +12,11 @@ from lamina.core import config as knobs
 from lamina.core import device as machine
 from lamina.core import rng
 from lamina.core.data import Data
-from lamina.core.errors import UsageError, quoted, unknown
+from lamina.core.errors import UsageError, quoted
 from lamina.core.method import Method
 from lamina.core.run import Run
 from lamina.core.spec import Spec
 from lamina.core.task import Choice, Task
-from lamina.data import DATASETS
-from lamina.envs import episodes as envs
 from lamina.methods import METHODS
 from lamina.models import MODELS
 from lamina.nn.scaled import Scaled
@@ -26,6 +24,7 @@ from lamina.optim import learner as optim
 from lamina.plan import Config as LoopConfig
 from lamina.tasks import TASKS
 from lamina.verbs import own_module
+from lamina.verbs.data import config_of, load_data
 from lamina.verbs.request import Request
 
 
@@ -84,18 +83,6 @@ def _begin_from(start: Mapping[str, torch.Tensor], model: nn.Module) -> None:
     model.load_state_dict(start)
 
 
-def load_data(name: str, config: knobs.Config | Mapping[str, Any], seed: int) -> Data:
-    """A built-in data set by name."""
-    if envs.looks_like_id(name):
-        return envs.load(name, seed)
-    make = _maker(name)
-    config_class = knobs.config_of(make)
-    if isinstance(config, Mapping):
-        config = knobs.build("data", config_class, knobs.assign(config, {"data": config_class}, "the data")["data"])
-    data: Data = make(config, seed)
-    return data
-
-
 def rebuild(described: Mapping[str, Any], spec: Spec, net: nn.Module | None) -> nn.Module:
     """The model of a run, by its config.json and spec.json, without weights."""
     if net is None:
@@ -137,17 +124,11 @@ def _configs(choice: Choice, method_class: Any, words: Mapping[str, Any], net: n
     return {name: knobs.build(name, config, values[name]) for name, config in known.items()}
 
 
-def _maker(name: str) -> Any:
-    if name not in DATASETS:
-        raise unknown("data set", name, DATASETS, "`lamina list datasets` shows them.")
-    return DATASETS[name]
-
-
 def _data_config(request: Request) -> tuple[knobs.Config, dict[str, Any]]:
     """The data's own Config from the words that belong to it, and the words that are left."""
-    if isinstance(request.data, Data) or envs.looks_like_id(request.data):
+    if isinstance(request.data, Data):
         return knobs.Config(), dict(request.words)
-    config = knobs.config_of(_maker(request.data))
+    config = config_of(request.data)
     mine = {w: v for w, v in request.words.items() if w.removeprefix("data.") in config.model_fields}
     rest = {w: v for w, v in request.words.items() if w not in mine}
     return knobs.build("data", config, {w.removeprefix("data."): v for w, v in mine.items()}), rest

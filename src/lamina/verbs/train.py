@@ -21,8 +21,9 @@ from lamina.plan import Config as LoopConfig
 from lamina.plan import Plan, make
 from lamina.verbs import own_module
 from lamina.verbs.consumers import Budget, Patience, Until
+from lamina.verbs.data import data_of_run
 from lamina.verbs.request import Request
-from lamina.verbs.setup import Setup, load_data, prepare
+from lamina.verbs.setup import Setup, prepare
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Outcome:
     predictor: Predictor
     valid: Evaluation
     test: Evaluation
-    baselines: dict[str, dict[str, float]] = field(default_factory=dict)
+    baselines: dict[str, Evaluation] = field(default_factory=dict)
     seconds: float = 0.0
     cpu_seconds: float = 0.0
 
@@ -167,7 +168,7 @@ def _keep(run: Run, outcome: Outcome) -> None:
     run.write("result", {
         "task": outcome.setup.task.name, "reason": outcome.reason, "test_looks": looks,
         "valid": outcome.valid.metrics, "test": outcome.test.metrics, "test_intervals": outcome.test.intervals,
-        "test_details": outcome.test.details, "baselines": outcome.baselines,
+        "test_details": outcome.test.details, "baselines": {name: found.metrics for name, found in outcome.baselines.items()},
         "seconds": outcome.seconds, "cpu_seconds": outcome.cpu_seconds,
     })  # fmt: skip
     draw_run(run, outcome.plan.monitor, outcome.test, outcome.setup.data.spec)
@@ -187,6 +188,7 @@ def described(request: Request, setup: Setup) -> dict[str, Any]:
     return {
         "format": FORMAT, "lamina": __version__, "data": origin["name"],
         "built_in_data": isinstance(request.data, str) or setup.data.origin is not None, "data_seed": origin["seed"],
+        "fingerprint": setup.data.fingerprint,
         "task": setup.task.name, "model": setup.choice.model, "method": setup.choice.method,
         "configs": {name: config.model_dump() for name, config in setup.configs.items()} | {"data": dict(origin["knobs"])},
         "seed": request.seed, "device": request.device, "quality": request.quality,
@@ -206,9 +208,8 @@ def _request_of(described: dict[str, Any], run: Run) -> Request:
                          "Train them on from Python: lm.load_run(RUN).fit(data).")
     configs = {name: values for name, values in described["configs"].items() if name != "data"}
     words = {f"{section}.{k}": v for section, values in configs.items() for k, v in values.items()}
-    data = load_data(described["data"], described["configs"]["data"], described["data_seed"])
     return Request(
-        data=data, task=described["task"], model=described["model"], method=described["method"], words=words,
+        data=data_of_run(described), task=described["task"], model=described["model"], method=described["method"], words=words,
         seed=described["seed"], device=described["device"], quality=described["quality"],
         seconds=described["seconds"], until=described["until"], out=run.folder,
         warm_start=Path(described["warm_start"]) if described["warm_start"] and run.pointer("last") is None else None,

@@ -14,7 +14,8 @@ from lamina.core.run import Run
 from lamina.core.spec import Spec
 from lamina.core.task import Task
 from lamina.tasks import TASKS
-from lamina.verbs.setup import load_data, rebuild
+from lamina.verbs.data import data_of_run
+from lamina.verbs.setup import rebuild
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Trained:
         if not self.described["built_in_data"]:
             raise UsageError("a run of data that Lamina can load again", f"`{self.described['data']}`, given from Python",
                              "Evaluate it there: lm.load_run(RUN).evaluate(X, y).")
-        return load_data(self.described["data"], self.described["configs"]["data"], self.described["data_seed"])
+        return data_of_run(self.described)
 
 
 def open_run(folder: Path, module: nn.Module | None = None, device: str = "auto") -> Trained:

