@@ -54,7 +54,7 @@ class Airbench(nn.Module):
                              "Set a smaller `patch`, or use `--model mlp`.")
         groups, inputs = [], 2 * whiten.size
         for n, width in enumerate(config.widths):
-            groups.append(_group(inputs, width, config, pool=side >> n >= 2))
+            groups.append(_group(inputs, width, config, pool=side >> n >= 4))
             inputs = width
         self.blocks = nn.Sequential(*groups)
         self.dropout = Dropout(config.dropout)
