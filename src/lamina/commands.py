@@ -75,6 +75,25 @@ def _shared(command: Callable[..., None]) -> Callable[..., None]:
     return click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps.")(command)
 
 
+@main.command("look", help=VERBS["look"], context_settings=SETTINGS)
+@click.argument("data", metavar="DATA|RUN")
+@click.argument("words", nargs=-1, metavar="[KNOB=VALUE]...")
+@click.option("--target", default="", metavar="COLUMN", help="The column of a table to predict.")
+@click.option("--group", default="", metavar="COLUMN", help="Rows with the same value here stay in the same split.")
+@click.option("--time", default="", metavar="COLUMN", help="Train on the earlier rows by this column, test on the latest.")
+@click.option("--out", type=PATH, metavar="FOLDER", help="Where `look.html` goes; RUN or looks/DATA if left out.")
+@_shared
+def look(data: str, words: Words, out: Path | None, as_json: bool, device: str, **columns: Any) -> None:
+    from lamina import terminal
+    from lamina.core.config import words_of
+    from lamina.verbs.look import keep
+    from lamina.verbs.look import look as find
+
+    screen = terminal.Screen(as_json)
+    found = find(data, device=device, **(words_of(words) | {name: column for name, column in columns.items() if column}))
+    screen.look(found, keep(found, out))
+
+
 @main.command("train", help=VERBS["train"], context_settings=SETTINGS)
 @click.argument("data", required=False)
 @click.argument("words", nargs=-1, metavar="[KNOB=VALUE]...")

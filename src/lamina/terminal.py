@@ -13,6 +13,7 @@ from lamina.core.config import Config
 from lamina.core.events import Event
 from lamina.core.run import Run
 from lamina.core.task import LOWER_IS_BETTER, Evaluation
+from lamina.oversight.look import Look
 from lamina.oversight.summary import layers, table
 from lamina.plan import Plan
 from lamina.verbs.request import Request
@@ -82,6 +83,13 @@ class Screen:
             return
         self._line(f"test {_figures(found.metrics)}{_interval(found)}")
         self._line(f"This was look {looks} at the test split: figures that guide a choice are no longer a test.")
+
+    def look(self, found: Look, page: Path) -> None:
+        """What `look` found, and where its page is."""
+        if self.as_json:
+            self._json(found.to_json() | {"page": str(page)})
+            return
+        self._line(f"{found}\n\npage: {page}   {found.seconds:.1f} s")
 
     def predictions(self, rows: list[tuple[str, Any]]) -> None:
         """One line an input."""

@@ -9,7 +9,7 @@ import torch
 
 from lamina.core.errors import DataError
 from lamina.core.spec import Image, Input, Vector
-from lamina.data.pictures import as_spec, open_picture
+from lamina.data.pictures import as_spec, content_of, read_picture
 
 
 def read_all(spec: Input, inputs: Iterable[Any]) -> torch.Tensor:
@@ -23,8 +23,11 @@ def read_all(spec: Input, inputs: Iterable[Any]) -> torch.Tensor:
 def read_one(spec: Input, one: Any) -> torch.Tensor:
     """One input in the shape that the model was trained on."""
     if isinstance(spec, Image):
-        pixels = open_picture(Path(one)) if isinstance(one, str | Path) else np.asarray(one)
-        return as_spec(pixels, spec, str(one) if isinstance(one, str | Path) else "the array")
+        if isinstance(one, str | Path):
+            return read_picture(content_of(Path(one)), spec, str(one))
+        if isinstance(one, bytes):
+            return read_picture(one, spec, "standard input")
+        return as_spec(np.asarray(one), spec, "the array")
     assert isinstance(spec, Vector), f"{spec.kind} has no reader of single inputs"
     row = torch.as_tensor(_numbers(one)).reshape(-1)
     if len(row) != spec.size:

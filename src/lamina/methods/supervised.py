@@ -20,6 +20,7 @@ from lamina.nn.scaled import Scaled
 
 MOST_VALIDATIONS = 40
 TO_LEARN_FROM = 5000  # pictures, for what a network derives from them before it is trained
+AUXILIARY = 0.3  # of the loss of a head that a network has while training (Szegedy et al. 2015, section 5)
 Loss = Callable[..., torch.Tensor]  # (output, target) -> (B,)
 
 
@@ -83,7 +84,10 @@ class Supervised:
         model: Any = learner.model
         with learner.autocast():
             output = model.scaled(batch["x"])
-        loss = self._mean_loss(learner, output.float(), batch)
+        main, *auxiliary = output if isinstance(output, tuple) else (output,)
+        loss = self._mean_loss(learner, main.float(), batch)
+        for other in auxiliary:
+            loss = loss + AUXILIARY * self._mean_loss(learner, other.float(), batch)
         learner.step(loss)
         return {"loss": loss.detach()}
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from lamina.baselines.tables import trivial_and_linear
+from lamina.baselines.rivals import rivals
 from lamina.core.data import Data, Split, batches
 from lamina.core.predictions import Drawable, Label, LabelSet, Prediction
 from lamina.core.spec import Classes, Labels, Spec
@@ -45,7 +45,7 @@ class Classify:
         return None
 
     def baselines(self, data: Data) -> dict[str, Evaluation]:
-        return trivial_and_linear(data, lambda rival, split: self.evaluate(rival, split, 0))
+        return rivals(data, lambda rival, split: self.evaluate(rival, split, 0))
 
     def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:
         return {}

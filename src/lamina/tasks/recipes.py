@@ -11,7 +11,7 @@ TINY_TABLE, SMALL_TABLE = 2_000, 20_000
 ROWS_FOR_A_COLUMN = 100  # with so many, a bent boundary is shown by the data and need not be feared
 ENOUGH_PICTURES = 50_000  # with fewer, each is shown more often
 MOST_EPOCHS = 40.0
-LEAST_SIDE = 16  # pixels; of smaller pictures little is left to learn from
+LEAST_SIDE, MOST_SIDE = 16, 64  # pixels of a picture that is small, and has something to learn from
 EASY = 0.87  # share of pictures that their nearest neighbour knows
 MIRRORED = 0.6  # of these, the share that it must know in the mirror, so that mirrored pictures are shown
 UPDATES_OF_A_SMALL_TABLE = 4000
@@ -36,8 +36,8 @@ def text(data: Data, quality: Quality) -> Choice:
 
 def pictures(data: Data, quality: Quality) -> Choice:
     """Small pictures from scratch: a few passes of a small network where their nearest neighbours know most of them."""
-    seen = data.spec.input
-    if not isinstance(data.spec.target, Classes) or min(seen.shape[1:]) < LEAST_SIDE:
+    sides = data.spec.input.shape[1:]
+    if not isinstance(data.spec.target, Classes) or min(sides) < LEAST_SIDE or max(sides) > MOST_SIDE:
         return _easy_pictures(data, quality)
     found = neighbours.ask(data.train)
     return _easy_pictures(data, quality) if found.right > EASY else _hard_pictures(data, quality, found.mirrored > MIRRORED * found.right)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from lamina.baselines.tables import trivial_and_linear
+from lamina.baselines.rivals import rivals
 from lamina.core.data import Data, Split, batches
 from lamina.core.predictions import Drawable, Number, Prediction
 from lamina.core.spec import Numbers, Spec
@@ -39,7 +39,7 @@ class Regress:
         return None
 
     def baselines(self, data: Data) -> dict[str, Evaluation]:
-        return trivial_and_linear(data, lambda rival, split: self.evaluate(rival, split, 0))
+        return rivals(data, lambda rival, split: self.evaluate(rival, split, 0))
 
     def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:
         return {}

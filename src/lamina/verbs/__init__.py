@@ -1,6 +1,7 @@
 """What a user can ask for, one verb a file: the only door for the command line, Python and the browser."""
 
 VERBS = {
+    "look": "What DATA are, which questions they can answer, what is wrong with them; of a RUN also doubtful labels.",
     "train": "Fit a model to DATA; knobs are key=value words.",
     "evaluate": "The figures of RUN on its test split; each look is counted.",
     "predict": "The answers of RUN to your own inputs.",

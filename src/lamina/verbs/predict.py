@@ -4,13 +4,12 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from glob import glob
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from lamina.core.errors import DataError
 from lamina.core.predictions import Drawable, Prediction
-from lamina.data.pictures import ENDINGS, open_picture
+from lamina.data.pictures import ENDINGS
 from lamina.verbs.trained import open_run
 
 
@@ -66,6 +65,6 @@ def _globbed(pattern: str) -> list[tuple[str, Path]]:
 def _standard_input(pictures: bool) -> list[tuple[str, Any]]:
     given = sys.stdin.buffer.read()
     if pictures:
-        return [("-", open_picture(BytesIO(given), "standard input"))]
+        return [("-", given)]
     lines = given.decode("utf-8", errors="replace").splitlines()
     return [(line.strip(), line.strip()) for line in lines if line.strip()]
