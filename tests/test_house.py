@@ -19,14 +19,17 @@ RANKS = {
     "cli": 5, "commands": 5, "terminal": 5, "model": 5, "estimators": 5, "studio": 5, "__init__": 0,
 }  # fmt: skip
 FORBIDDEN = {"utils", "util", "helpers", "common", "misc", "manager", "base2"}
-PUBLIC = ["Classifier", "LaminaError", "Model", "Regressor", "__version__", "load", "load_run"]
+PUBLIC = ["Classifier", "LaminaError", "Model", "Regressor", "__version__", "load", "load_run", "look"]
 FLAGS = {
+    "look": {"--target", "--group", "--time", "--out", "--json", "--device"},
     "train": {
         "--task", "--model", "--method", "--for", "--until", "--seed", "--out", "--resume", "--from", "--dry", "--knobs",
         "--json", "--device", "--target", "--group", "--time", "--allow-refused",
     },
     "evaluate": {"--json", "--device"},
-    "predict": {"--json", "--csv", "--device", "--out"},
+    "predict": {"--json", "--device", "--csv", "--out", "--why"},
+    "compare": {"--json", "--device"},
+    "report": {"--json", "--device"},
     "list": {"--json"},
 }  # fmt: skip
 

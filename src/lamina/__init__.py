@@ -10,13 +10,14 @@ __version__ = "0.1.0"
 _PLACES = {
     "Model": "lamina.model",
     "load": "lamina.model",
+    "look": "lamina.verbs.look",
     "load_run": "lamina.model",
     "Classifier": "lamina.estimators",
     "Regressor": "lamina.estimators",
     "LaminaError": "lamina.core.errors",
 }
 
-__all__ = ["Classifier", "LaminaError", "Model", "Regressor", "__version__", "load", "load_run"]
+__all__ = ["Classifier", "LaminaError", "Model", "Regressor", "__version__", "load", "load_run", "look"]
 
 
 def __getattr__(name: str) -> object:

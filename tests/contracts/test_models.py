@@ -4,7 +4,7 @@ A model is put together with the method that trains it: that of the task which c
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from lamina.core.config import Config, build, config_of
 from lamina.core.data import Data
 from lamina.core.errors import UsageError
 from lamina.core.predictor import Predictor
-from lamina.core.spec import Actions, Classes, Column, Image, Labels, Numbers, Spec, Table, Vector
+from lamina.core.spec import Actions, Classes, Column, Image, Labels, Numbers, Spec, Table, Text, Vector
 from lamina.data.arrays import ArraySplit
 from lamina.envs import episodes
 from lamina.methods import METHODS
@@ -30,9 +30,12 @@ from lamina.optim.learner import Learner
 from lamina.tasks import TASKS
 
 ROWS = 12
+INPUT_TYPES = {"text": torch.int32}  # of inputs, where they are not float32
+LARGE, HUGE = 1e6, 5e6  # parameters
 INPUTS = {
     "8x8": Image(channels=1, height=8, width=8), "28x28": Image(channels=1, height=28, width=28),
     "64x64x3": Image(channels=3, height=64, width=64), "20x11": Image(channels=1, height=20, width=11), "vector": Vector(size=5),
+    "texts": Text(words=("good", "bad", "film", "a", "the"), length=9),
     "table": Table(columns=(Column(name="n"), Column(name="c", kind="category", categories=("p", "q")), Column(name="d", kind="date"))),
 }  # fmt: skip
 TARGETS = {"classes": Classes(names=("a", "b", "c")), "labels": Labels(names=("p", "q")), "numbers": Numbers(names=("u", "v"))}
@@ -55,8 +58,10 @@ def noise(spec: Spec) -> Data:
         return episodes.load(spec.target.env, 0)
     random = torch.Generator().manual_seed(0)
     shape = (ROWS, *spec.input.shape)
-    pictures = isinstance(spec.input, Image)
-    x = torch.randint(0, 256, shape, generator=random).byte() if pictures else torch.randn(shape, generator=random)
+    x = {
+        "image": lambda: torch.randint(0, 256, shape, generator=random).byte(),
+        "text": lambda: torch.randint(0, len(spec.input.words) + 2, shape, generator=random).int(),
+    }.get(spec.input.kind, lambda: torch.randn(shape, generator=random))()
     if isinstance(spec.input, Table):
         x[:, 1], x[0, 0] = torch.arange(ROWS) % 3, torch.nan
     y = {
@@ -78,31 +83,57 @@ def homes(name: str) -> set[str]:
 
 
 def pair(name: str, data: Data, method_name: str) -> Pair:
-    make, method_class = MODELS[name], METHODS[method_name]
-    knobs = {k: v for k, v in {"batch": 6, "envs": 2, "horizon": 8}.items() if k in config_of(method_class).model_fields}
-    method = method_class(data.spec, config_of(method_class)(**knobs), data.train)
+    method = trainer(data, method_name)
     rng.reseed(0, 0, "weights")
-    model = method_class.wrap(make(data.spec, config_of(make)()), data.spec)
+    model = METHODS[method_name].wrap(network(name, data.spec), data.spec)
     method.prepare(model)
     return Pair(model, method, data)
 
 
-def accepted() -> list[tuple[str, str, str]]:
-    found = []
+def trainer(data: Data, method_name: str) -> Any:
+    make = METHODS[method_name]
+    knobs = {k: v for k, v in {"batch": 6, "envs": 2, "horizon": 8}.items() if k in config_of(make).model_fields}
+    return make(data.spec, config_of(make)(**knobs), data.train)
+
+
+def network(name: str, spec: Spec) -> nn.Module:
+    return MODELS[name](spec, config_of(MODELS[name])())
+
+
+def accepted() -> dict[tuple[str, str, str], int]:
+    """(model, spec, method) that go together, with the number of parameters; on a device that has shapes but no memory."""
+    found = {}
     for name in MODELS:
         for method in homes(name):
             for spec in SPECS:
                 try:
-                    pair(name, DATA[spec], method)
+                    trainer(DATA[spec], method)
+                    with torch.device("meta"):
+                        net = network(name, DATA[spec].spec)
                 except UsageError:
                     continue
-                found.append((name, spec, method))
+                found[name, spec, method] = sum(p.numel() for p in net.parameters())
     return found
 
 
 ACCEPTED = accepted()
-each_pair = pytest.mark.parametrize(("name", "spec", "method"), ACCEPTED)
+
+
+def marked(found: Iterable[tuple[str, ...]]) -> list[Any]:
+    """Models of a million parameters are tried on their first spec in the quick suite, those of five million in the slow one."""
+    tried: set[str] = set()
+    ready = []
+    for values in found:
+        size = next(size for place, size in ACCEPTED.items() if place[: len(values)] == values)
+        slow = size > HUGE or (size > LARGE and values[0] in tried)
+        tried.add(values[0])
+        ready.append(pytest.param(*values, marks=[pytest.mark.slow] if slow else []))
+    return ready
+
+
+each_pair = pytest.mark.parametrize(("name", "spec", "method"), marked(ACCEPTED))
 each_model = pytest.mark.parametrize("name", MODELS)
+each_drawn_model = pytest.mark.parametrize("name", marked((name,) for name in MODELS))
 
 
 def inputs(found: Pair) -> torch.Tensor:
@@ -149,18 +180,19 @@ def test_a_model_takes_something_and_says_what_it_cannot_take(name: str) -> None
         assert caught.value.do.endswith(".")
 
 
-@each_model
+@each_drawn_model
 def test_a_network_is_refused_when_it_is_built_or_it_runs(name: str) -> None:
     """Whatever the method: no spec is let in that fails at the first batch, however small its pictures are."""
     sizes = ((1, 1), (1, 9), (2, 2), (3, 5))
     tiny = [Spec(input=Image(channels=1, height=h, width=w), target=TARGETS["classes"]) for h, w in sizes]
-    for spec in [*SPECS.values(), *tiny]:
+    for spec in [*(SPECS[f"{i}-classes"] for i in INPUTS), SPECS["actions"], *tiny]:  # other targets change no more than the head
         try:
-            net = MODELS[name](spec, config_of(MODELS[name])())
+            net = network(name, spec)
         except UsageError:
             continue
         noise_size = getattr(net, "noise_size", 0)
-        answer = net.eval()(torch.zeros(2, *((noise_size,) if noise_size else spec.input.shape)))
+        x = torch.zeros(2, *((noise_size,) if noise_size else spec.input.shape), dtype=INPUT_TYPES.get(spec.input.kind))
+        answer = net.eval()(x)
         assert answer.shape == (2, *(spec.input.shape if noise_size else (spec.target.size,)))
 
 
@@ -217,7 +249,7 @@ def test_negative_control_in_training_a_batch_norm_mixes_the_rows() -> None:
         assert not torch.allclose(found.model(x)[:6], found.model(x[:6]), atol=1e-3)
 
 
-@each_model
+@each_drawn_model
 def test_the_same_seed_draws_the_same_weights(name: str) -> None:
     spec, method = next((s, m) for model, s, m in ACCEPTED if model == name)
     one, other = (pair(name, DATA[spec], method).model.state_dict() for _ in range(2))

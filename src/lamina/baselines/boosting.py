@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from lamina.baselines.tables import Judge, Rival, categories, log_probabilities
+from lamina.baselines.rivals import Judge
+from lamina.baselines.tables import Rival, categories, log_probabilities, trivial_and_linear
 from lamina.core.data import Data, Split
 from lamina.core.spec import Classes, Numbers, Table, Vector
 from lamina.core.task import Evaluation
@@ -19,6 +20,11 @@ MOST_WORDS = 254  # in a category; one with more is taken as a number
 LEAVES = (5, 20)  # least rows in a leaf
 ROUNDS, PATIENCE = 400, 20
 NAME = "gradient boosting"
+
+
+def of_tables(data: Data, judge: Judge) -> dict[str, Evaluation]:
+    """The rivals on rows of numbers and categories: trivial, linear, and gradient boosting."""
+    return trivial_and_linear(data, judge) | boosted(data, judge)
 
 
 def boosted(data: Data, judge: Judge) -> dict[str, Evaluation]:

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from lamina.baselines.rivals import Judge, judged
 from lamina.core.batch import Batch
-from lamina.core.data import Data, Split
+from lamina.core.data import Data
 from lamina.core.spec import Input, Table
 from lamina.core.task import Evaluation
 
 MOST_CELLS = 3_000_000  # of inputs to a linear model, so that it never takes longer than the network
-Judge = Callable[[Any, Split], Evaluation]
 
 
 def trivial_and_linear(data: Data, judge: Judge) -> dict[str, Evaluation]:
@@ -20,10 +20,11 @@ def trivial_and_linear(data: Data, judge: Judge) -> dict[str, Evaluation]:
     rows = data.train.batch(torch.arange(len(data.train)))
     kind = data.spec.target.kind
     classes = kind == "classes"
-    rivals = {"most frequent" if classes else "mean": _constant(rows, kind, data.spec.target.size)}
+    size = data.spec.target.size
+    rivals = {"most frequent" if classes else "mean": lambda: constant(rows, kind, size)}
     if rows["x"].numel() <= MOST_CELLS and kind != "labels":
-        rivals["linear"] = _linear(rows, data.spec.input, data.spec.target.size if classes else 0)
-    return {name: judge(rival, data.test) for name, rival in rivals.items()}
+        rivals["linear"] = lambda: _linear(rows, data.spec.input, size if classes else 0)
+    return judged(rivals, judge, data.test)
 
 
 def categories(spec: Input) -> list[int]:
@@ -42,7 +43,7 @@ class Rival:
         return torch.from_numpy(self._answer(x.flatten(1).double().numpy()).astype(np.float32))
 
 
-def _constant(rows: Batch, kind: str, size: int) -> Rival:
+def constant(rows: Batch, kind: str, size: int) -> Rival:
     """The same answer to everything: the logits of what is frequent, or the mean of numbers."""
     y = rows["y"]
     if kind == "classes":
@@ -81,9 +82,9 @@ def _columns(spec: Table) -> Any:
     return ColumnTransformer([("numbers", scaled, numbers), ("words", OneHotEncoder(handle_unknown="ignore"), words)])
 
 
-def log_probabilities(model: Any, x: np.ndarray, classes: int) -> np.ndarray:
+def log_probabilities(model: Any, x: Any, classes: int) -> np.ndarray:
     """(B, K); a class without a training row is held impossible."""
-    probabilities = np.zeros((len(x), classes))
+    probabilities = np.zeros((x.shape[0], classes))
     probabilities[:, model.classes_] = model.predict_proba(x)
     logs: np.ndarray = np.log(np.clip(probabilities, 1e-12, 1))
     return logs

@@ -15,7 +15,7 @@ class _Part(BaseModel):
 
 class Image(_Part):
     """Pictures, (C, H, W), bytes 0..255. Grey pictures of one subject on a plain ground have the level of that
-    `ground` and the length of the `subject` in pixels."""
+    `ground` and the length of the `subject` in pixels. `fit`: how a picture of another shape is brought to this one."""
 
     kind: Literal["image"] = "image"
     channels: int
@@ -23,6 +23,7 @@ class Image(_Part):
     width: int
     ground: int | None = None
     subject: int | None = None
+    fit: Literal["crop", "squash", "pad"] = "squash"
 
     @property
     def shape(self) -> tuple[int, ...]:

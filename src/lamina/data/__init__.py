@@ -4,6 +4,8 @@ from lamina.core.registry import Registry
 
 DATASETS = Registry("data set", {
     "mnist": "lamina.data.catalog.mnist:mnist",
+    "fashion_mnist": "lamina.data.catalog.fashion_mnist:fashion_mnist",
+    "cifar10": "lamina.data.catalog.cifar10:cifar10",
     "digits": "lamina.data.catalog.embedded:digits",
     "iris": "lamina.data.catalog.embedded:iris",
     "wine": "lamina.data.catalog.embedded:wine",

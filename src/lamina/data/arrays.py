@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from lamina.core import rng
 from lamina.core.batch import Batch
-from lamina.core.data import Account, Data
+from lamina.core.data import Account, Data, Split
 from lamina.core.errors import DataError
 from lamina.core.spec import Classes, Image, Labels, Numbers, Spec, Vector
 from lamina.data.manner import manner_of
@@ -18,21 +18,42 @@ from lamina.data.split import grouped_parts, last_part, stratified_parts
 TEST_SHARE, VALID_SHARE, MOST_VALID = 0.2, 0.15, 5000
 
 
+class Divisible(Split, Protocol):
+    """A split that can be cut; `y` (N,) or (N, K)."""
+
+    y: torch.Tensor
+
+    def part(self, indices: torch.Tensor) -> "Divisible":
+        """The split that holds only the rows at `indices`."""
+        ...
+
+
 class ArraySplit:
     """Rows of whole tensors: `x` (N, ...), `y` (N,) or (N, K), `weight` (N,) if rows count differently.
 
-    `where`: what a person calls each row, the name of its file or its line, where that is known.
+    `where`: what a person calls each row, the name of its file or its line, where that is known. With `rows` (N,) the
+    inputs are those places of a longer `x`, such as a file mapped into memory, of which no part then makes a copy.
     """
 
-    def __init__(self, x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor | None = None, where: Sequence[str] = ()) -> None:
-        self.x, self.y, self.weight, self.where = x, y, weight, tuple(where)
+    def __init__(
+        self, x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor | None = None, where: Sequence[str] = (),
+        rows: torch.Tensor | None = None,
+    ) -> None:  # fmt: skip
+        self._x, self._rows = x, rows
+        self.y, self.weight, self.where = y, weight, tuple(where)
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.y)
+
+    @property
+    def x(self) -> torch.Tensor:
+        """All inputs, (N, ...)."""
+        return self._x if self._rows is None else self._x.index_select(0, self._rows)
 
     def batch(self, indices: torch.Tensor) -> Batch:
         """The rows at `indices`, as one gather a tensor (index_select costs a third of indexing)."""
-        batch = Batch(x=self.x.index_select(0, indices), y=self.y.index_select(0, indices))
+        places = indices if self._rows is None else self._rows.index_select(0, indices)
+        batch = Batch(x=self._x.index_select(0, places), y=self.y.index_select(0, indices))
         if self.weight is not None:
             batch["weight"] = self.weight.index_select(0, indices)
         return batch
@@ -45,7 +66,9 @@ class ArraySplit:
         """The split that holds only the rows at `indices`."""
         weight = None if self.weight is None else self.weight[indices]
         where = [self.where[i] for i in indices.tolist()] if self.where else ()
-        return ArraySplit(self.x[indices], self.y[indices], weight, where)
+        if self._rows is None:
+            return ArraySplit(self._x[indices], self.y[indices], weight, where)
+        return ArraySplit(self._x, self.y[indices], weight, where, self._rows[indices])
 
 
 def from_arrays(
@@ -63,7 +86,7 @@ def from_arrays(
         raise DataError("as many inputs as targets, at least one", f"inputs of shape `{x.shape}` and targets of `{y.shape}`",
                         "Check how the arrays were made.")
     seen, tensor = _input(x, tuple(names))
-    target, wanted = _target(_plain(y))
+    target, wanted = target_of(_plain(y))
     rows = None if weight is None else torch.as_tensor(np.asarray(weight, np.float32))
     return Spec(input=seen, target=target), ArraySplit(tensor, wanted, rows), sheet or f"`{name}`: {len(x)} rows"
 
@@ -73,8 +96,8 @@ class Given:
     """What a user's folders or columns say of the split. `groups` (N,): rows of one group stay together; `moments` (N,): the
     latest rows are held out. Parts that are given are taken as they are; what is missing is cut from the rows."""
 
-    valid: ArraySplit | None = None
-    test: ArraySplit | None = None
+    valid: Divisible | None = None
+    test: Divisible | None = None
     groups: torch.Tensor | None = None
     moments: torch.Tensor | None = None
 
@@ -84,7 +107,7 @@ class Given:
         return Given(self.valid, self.test, groups, moments)
 
 
-def cut(name: str, spec: Spec, rows: ArraySplit, seed: int, given: Given = Given(), sheet: str = "") -> Data:
+def cut(name: str, spec: Spec, rows: Divisible, seed: int, given: Given = Given(), sheet: str = "") -> Data:
     """Rows as train, validation and test; without a test of its own a fifth is kept for it."""
     least = 1 + (given.test is None) + (given.valid is None)
     if len(rows) < least:
@@ -145,7 +168,8 @@ def _plain(y: np.ndarray) -> np.ndarray:
     return np.asarray(y.tolist())
 
 
-def _target(y: np.ndarray) -> tuple[Classes | Labels | Numbers, torch.Tensor]:
+def target_of(y: np.ndarray) -> tuple[Classes | Labels | Numbers, torch.Tensor]:
+    """The kind of target that values (N,) or (N, K) are, and the targets; DataError for a gap and for one class only."""
     numeric, several = y.dtype.kind in "fiub", y.size > len(y)
     if y.ndim > 2 or y.dtype.kind not in "fiubUS" or (several and not numeric):
         raise DataError("one word a row, or numbers, as targets", f"`{y.dtype}` {y.shape}", "Give one target a row.")

@@ -49,12 +49,13 @@ def open_sheet(path: Path, header: Header = None) -> Sheet:
     try:
         if kind in TYPED:
             return _typed(path, _parquet if kind == ".parquet" else _excel)
-        return _json(path) if kind in JSON else csv_text.read(lambda: _open(path), path.name, header)
+        return _json(path) if kind in JSON else csv_text.read(lambda: open_packed(path), path.name, header)
     except BROKEN as error:
         raise DataError("a file that can be unpacked", f"`{path.name}`, which is damaged ({error})", "Fetch or pack it again.") from error
 
 
-def _open(path: Path) -> IO[bytes]:
+def open_packed(path: Path) -> IO[bytes]:
+    """The bytes of a file, unpacked."""
     openers: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".xz": lzma.open, ".zip": _member}
     found: IO[bytes] = openers.get(path.suffix.lower(), lambda p: p.open("rb"))(path)
     return found
@@ -73,10 +74,10 @@ def _member(path: Path) -> IO[bytes]:
 
 
 def _json(path: Path) -> Sheet:
-    encoding = csv_text.encoding_of(lambda: _open(path), path.name)
+    encoding = csv_text.encoding_of(lambda: open_packed(path), path.name)
     refused: list[Refusal] = []
     lines, objects = [], []
-    with TextIOWrapper(_open(path), encoding) as text:
+    with TextIOWrapper(open_packed(path), encoding) as text:
         for line, found in _whole(text.read(), path.name) if ending(path) == ".json" else _by_line(text):
             if isinstance(found, dict):
                 lines.append(line)

@@ -13,11 +13,13 @@ from typing import Annotated
 import torch
 from pydantic import Field, PositiveInt
 from torch import nn
+from torch.nn.functional import adaptive_max_pool2d
 
+from lamina.core.backbone import Published
 from lamina.core.config import knob
 from lamina.core.errors import UsageError
 from lamina.core.spec import Image, Spec
-from lamina.nn.dropout import Dropout
+from lamina.nn.head import Head
 from lamina.nn.layers import Style, conv, initialize
 
 
@@ -33,6 +35,8 @@ class Config(Style):
 class CNN(nn.Module):
     """Stem, blocks, head: (B, C, H, W) -> (B, K)."""
 
+    published: Published | None = None
+
     def __init__(self, spec: Spec, config: Config) -> None:
         super().__init__()
         if not isinstance(spec.input, Image):
@@ -43,13 +47,22 @@ class CNN(nn.Module):
         self.blocks = nn.Sequential(
             *(layer for n, (i, o) in enumerate(pairs) for layer in conv(i, o, 3, config, pool=n < min(pooled, len(pairs) - 1)))
         )
-        last = nn.Linear(config.widths[-1], spec.target.size)
-        self.head = nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), Dropout(config.dropout), last)
+        self.head = Head(config.widths[-1], spec.target.size, config.dropout)
         initialize(self, config.init, config.activation)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.head(self.blocks(self.stem(x)))
+        logits: torch.Tensor = self.head(self.pool(self.maps(x)))
         return logits
+
+    def maps(self, x: torch.Tensor) -> torch.Tensor:
+        h: torch.Tensor = self.blocks(self.stem(x))
+        return h
+
+    def pool(self, maps: torch.Tensor) -> torch.Tensor:
+        return adaptive_max_pool2d(maps, 1).flatten(1)
+
+    def stages(self) -> list[tuple[str, nn.Module]]:
+        return [("stem", self.stem), ("blocks", self.blocks), ("head", self.head)]
 
 
 def _halvings(picture: Image) -> int:

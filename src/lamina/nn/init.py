@@ -1,5 +1,6 @@
 """First weights by name: xavier (Glorot & Bengio 2010), he (He et al. 2015), orthogonal (Saxe et al. 2013)."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -23,6 +24,16 @@ def he(model: nn.Module, activation: str) -> None:
 def orthogonal(model: nn.Module, activation: str) -> None:
     """Orthogonal matrices times the activation's gain: keeps lengths through depth."""
     _draw(model, lambda w, gain: nn.init.orthogonal_(w, gain), activation)
+
+
+def he_outputs(model: nn.Module) -> None:
+    """Convolutions normal with variance 2 / fan out, as the residual networks' authors published; the rest is left as it is."""
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d):
+            fan_out = layer.out_channels // layer.groups * layer.weight[0, 0].numel()
+            nn.init.normal_(layer.weight, 0, math.sqrt(2 / fan_out))
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
 
 
 def _draw(model: nn.Module, rule: Rule, activation: str) -> None:

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from lamina.core.backbone import Scale
 from lamina.core.spec import Image, Spec, Table
 
 ROWS = 10_000  # as many tell mean and deviation to a hundredth of a deviation
@@ -30,6 +31,12 @@ class InputScale(nn.Module):
         mean[self._kept], deviation[self._kept] = 0, 1
         self.mean.copy_(mean.view(self.mean.shape))
         self.factor.copy_(torch.where(deviation > 1e-8, 1 / deviation, 1.0).view(self.factor.shape))
+
+    def fix(self, scale: Scale) -> None:
+        """Take the scale that published weights were trained with, of bytes; grey pictures get its mean over the colours."""
+        scale = scale.for_channels(len(self.mean))
+        self.mean.copy_(torch.tensor(scale.mean).view(self.mean.shape))
+        self.factor.copy_(1 / torch.tensor(scale.deviation).view(self.factor.shape))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return (x.float() - self.mean).mul_(self.factor)

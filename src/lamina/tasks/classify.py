@@ -5,8 +5,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from lamina.baselines.boosting import boosted
-from lamina.baselines.tables import trivial_and_linear
+from lamina.baselines.rivals import rivals
 from lamina.core.data import Data, Split, batches
 from lamina.core.predictions import Drawable, Label, LabelSet, Prediction
 from lamina.core.spec import Classes, Labels, Spec
@@ -46,10 +45,7 @@ class Classify:
         return None
 
     def baselines(self, data: Data) -> dict[str, Evaluation]:
-        def judge(rival: Predicting, split: Split) -> Evaluation:
-            return self.evaluate(rival, split, 0)
-
-        return trivial_and_linear(data, judge) | boosted(data, judge)
+        return rivals(data, lambda rival, split: self.evaluate(rival, split, 0))
 
     def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:
         return {}
@@ -58,7 +54,7 @@ class Classify:
         logits = predictor(read_all(spec.input, inputs)).cpu()
         if isinstance(spec.target, Labels):
             return [_label_set(row, spec.target.names) for row in logits.sigmoid().tolist()]
-        return [_label(row, spec.target.names) for row in logits.softmax(1).tolist()]
+        return [_label(row, spec.target.names, predictor.threshold) for row in logits.softmax(1).tolist()]
 
 
 def _answers(predictor: Predicting, split: Split) -> tuple[torch.Tensor, torch.Tensor]:
@@ -75,9 +71,9 @@ def _evaluate_labels(predictor: Predicting, split: Split) -> Evaluation:
     return Evaluation(gathered.value(), {"accuracy": gathered.interval()}, {}, ((said > 0) == y.bool()).all(1).float(), said)
 
 
-def _label(probabilities: list[float], names: tuple[str, ...]) -> Label:
+def _label(probabilities: list[float], names: tuple[str, ...], threshold: float) -> Label:
     best = max(range(len(names)), key=probabilities.__getitem__)
-    return Label(names[best], probabilities[best], dict(zip(names, probabilities, strict=True)))
+    return Label(names[best], probabilities[best], dict(zip(names, probabilities, strict=True)), probabilities[best] >= threshold)
 
 
 def _label_set(probabilities: list[float], names: tuple[str, ...]) -> LabelSet:

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from lamina.baselines.boosting import boosted
-from lamina.baselines.tables import trivial_and_linear
+from lamina.baselines.rivals import rivals
 from lamina.core.data import Data, Split, batches
 from lamina.core.predictions import Drawable, Number, Prediction
 from lamina.core.spec import Numbers, Spec
@@ -34,16 +33,13 @@ class Regress:
         for batch in batches(split):
             gathered.update(predictor(batch["x"]), batch["y"])
         said, y = gathered.pairs()
-        return Evaluation(gathered.value(), {"mae": gathered.interval()}, {}, (said - y).square().mean(1), said.float())
+        return Evaluation(gathered.value(), gathered.intervals(), {}, (said - y).square().mean(1), said.float())
 
     def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Drawable | None:
         return None
 
     def baselines(self, data: Data) -> dict[str, Evaluation]:
-        def judge(rival: Predicting, split: Split) -> Evaluation:
-            return self.evaluate(rival, split, 0)
-
-        return trivial_and_linear(data, judge) | boosted(data, judge)
+        return rivals(data, lambda rival, split: self.evaluate(rival, split, 0))
 
     def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:
         return {}

@@ -2,36 +2,76 @@
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from glob import glob
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from lamina.core.errors import DataError
+import torch
+
+from lamina.core.errors import DataError, UsageError
 from lamina.core.predictions import Drawable, Prediction
-from lamina.data.pictures import ENDINGS, open_picture
+from lamina.data.inputs import read_all
+from lamina.data.pictures import ENDINGS
+from lamina.oversight.why import Why, why
 from lamina.verbs.data import reader
 from lamina.verbs.trained import Trained, open_run
 
 
-def predict(folder: Path, words: Sequence[str], device: str = "auto", out: Path | None = None) -> list[tuple[str, Prediction]]:
-    """Each input's name and its answer. words: files, folders, globs, rows of numbers, or `-` for standard input.
+@dataclass(frozen=True)
+class Answer:
+    """What was said of one input. `unlike`: how the input differs from the training data, "" where it does not; `files`: what
+    was drawn to explain it, by its kind."""
 
-    Answers that are pictures are written to `out` (RUN/predictions) and named by their file.
+    name: str
+    prediction: Prediction
+    unlike: str = ""
+    why: Why | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        reasons = {} if self.why is None else {"why": {**self.why.facts, **self.files}}
+        return {"input": self.name, **self.prediction.to_json(), "unlike": self.unlike, **reasons}
+
+    def lines(self) -> list[str]:
+        """For a person."""
+        mark = f"   ({self.unlike})" if self.unlike else ""
+        reasons = [] if self.why is None else [f"    {line}" for line in self.why.lines]
+        return [f"{self.name}: {self.prediction}{mark}", *reasons, *(f"    {kind}: {path}" for kind, path in self.files.items())]
+
+
+def predict(folder: Path, words: Sequence[str], device: str = "auto", out: Path | None = None, explain: bool = False) -> list[Answer]:
+    """An answer to each input. words: files, folders, globs, rows of numbers, or `-` for standard input.
+
+    Pictures, whether answers or reasons (`explain`), are written to `out` (RUN/predictions).
     """
     trained = open_run(folder, device=device)
-    takes = trained.task.takes(trained.spec)
+    takes, place = trained.task.takes(trained.spec), out or folder / "predictions"
     if takes == "words":
-        inputs: list[tuple[str, Any]] = [(word, word) for word in words]
-    elif takes == "pictures":
-        inputs = list(_inputs(words, pictures=True))
-    else:
-        inputs = [found for word in words for found in _rows_of(word, trained)]
-    answers = trained.task.predict(trained.predictor, trained.spec, [one for _, one in inputs])
-    place = out or folder / "predictions"
-    named = zip([name for name, _ in inputs], answers, strict=True)
-    return [(_save(answer, place, name) if isinstance(answer, Drawable) else name, answer) for name, answer in named]
+        drawn = zip(words, trained.task.predict(trained.predictor, trained.spec, words), strict=True)
+        return [Answer(_save(answer, place, name) if isinstance(answer, Drawable) else name, answer) for name, answer in drawn]
+    pictures = takes == "pictures"
+    inputs = list(_inputs(words, pictures)) if pictures else [found for word in words for found in _rows_of(word, trained)]
+    x = read_all(trained.spec.input, [one for _, one in inputs])
+    answers = trained.task.predict(trained.predictor, trained.spec, x)
+    unlike = trained.familiar().unlike(trained.predictor, trained.spec, x)
+    reasons = _reasons(trained, x) if explain else [None] * len(x)
+    return [Answer(name, answer, strange, reason, _drawn(reason, place, name))
+            for (name, _), answer, strange, reason in zip(inputs, answers, unlike, reasons, strict=True)]
+
+
+def _reasons(trained: Trained, x: torch.Tensor) -> Sequence[Why | None]:
+    try:
+        data = trained.data()
+    except UsageError:  # data from Python, or files that changed: neighbours go by their rows
+        data = None
+    return why(trained.predictor, trained.spec, x, trained.familiar(), data)
+
+
+def _drawn(reason: Why | None, folder: Path, name: str) -> dict[str, str]:
+    """Write the pictures of the reasons; their files by kind."""
+    return {} if reason is None else {kind: _save(one, folder, f"{name} {kind}") for kind, one in reason.pictures.items()}
 
 
 def _save(picture: Drawable, folder: Path, name: str) -> str:
@@ -88,6 +128,6 @@ def _globbed(pattern: str) -> list[tuple[str, Path]]:
 def _standard_input(pictures: bool) -> list[tuple[str, Any]]:
     given = sys.stdin.buffer.read()
     if pictures:
-        return [("-", open_picture(BytesIO(given), "standard input"))]
+        return [("-", given)]
     lines = given.decode("utf-8", errors="replace").splitlines()
     return [(line.strip(), line.strip()) for line in lines if line.strip()]

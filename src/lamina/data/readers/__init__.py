@@ -9,6 +9,7 @@ from lamina.core.registry import Registry
 
 READERS = Registry("reader", {
     "photos": "lamina.data.readers.photos:PhotoReader",
+    "texts": "lamina.data.readers.texts:TextReader",  # before tables: a table of texts and their labels is theirs
     "table": "lamina.data.readers.table:TableReader",
 })  # fmt: skip
 

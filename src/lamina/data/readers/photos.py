@@ -1,76 +1,156 @@
-"""Photos in folders: one folder a class, with or without train, valid and test folders above them."""
+"""Photos: one folder a class, train, valid and test folders of them, or a folder with a table of labels; also in a zip or tar."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 import torch
 
 from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.data import Account, Data, Refusal
-from lamina.core.errors import DataError
-from lamina.core.spec import Classes, Image, Spec
-from lamina.data.arrays import ArraySplit, Given, cut
-from lamina.data.pictures import ENDINGS, as_spec, open_picture
+from lamina.core.errors import DataError, quoted
+from lamina.core.spec import Classes, Image, Numbers, Spec, Target
+from lamina.data.archives import files_of, is_archive
+from lamina.data.arrays import ArraySplit, Given, cut, target_of
+from lamina.data.decode import in_memory
+from lamina.data.files import Entry
+from lamina.data.layout import label_among
+from lamina.data.manner import manner_of
+from lamina.data.photo_answers import Answers, answers
+from lamina.data.photo_cache import Photos, fingerprint, photos
+from lamina.data.photo_size import shape_of
+from lamina.data.photo_twins import grouped, told, twins
+from lamina.data.pictures import ENDINGS
+from lamina.data.report import say
 
-PARTS = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
+ENOUGH = 10_000  # files of a folder that are looked at for the first picture
 
 
 class Config(knobs.Config):
-    """How a folder of photos is read."""
+    """How photos are read."""
 
-    size: int = knob(128, "side to which photos are brought, in pixels", low=8, high=1024)
+    size: int = knob(0, "side to which photos are brought, in pixels; 0: by the photos", low=0, high=1024)
+    fit: Literal["crop", "squash", "pad"] = knob("crop", "how a photo becomes square: crop, squash or pad")
+    labels: str = knob("", "name of the table of labels, where there are several")
+    target: str = knob("", "column of that table to be predicted")
+    group: str = knob("", "column of that table: photos with the same value stay on one side of a split")
     allow_refused: float = knob(0.05, "share of files that may be refused", low=0, high=1)
 
 
 class PhotoReader:
-    """Photos in one folder a class."""
+    """Photos of a folder or an archive."""
 
     def __init__(self, path: Path, config: Config) -> None:
         self.path, self.config = path, config
+        if path.is_file() and not is_archive(path):
+            raise DataError("a folder or archive of photos", f"the one photo `{path}`",
+                            "Give the folder that it lies in; `lamina predict RUN PHOTO` answers for one.")
+        self.files = files_of(path)
+        self.pictures = [entry for entry in self.files.listing.entries if entry.ending in ENDINGS]
 
     @staticmethod
     def suits(path: Path) -> bool:
-        return path.is_dir() and any(p.suffix.lower() in ENDINGS for p in path.rglob("*"))
+        try:
+            if path.is_dir():
+                return any(p.suffix.lower() in ENDINGS for p, _ in zip(path.rglob("*"), range(ENOUGH), strict=False))
+            return path.suffix.lower() in ENDINGS or (is_archive(path) and any(e.ending in ENDINGS for e in files_of(path).listing.entries))
+        except (OSError, DataError):
+            return is_archive(path)  # what is wrong with it is said when it is opened
 
     def data(self, seed: int) -> Data:
-        found = {part: self._files(folder) for part, folder in self._parts().items()}
-        names = tuple(sorted({name for files in found.values() for _, name in files}))
-        if len(names) < 2:
-            raise DataError("photos of at least two classes, one folder each", f"{len(names)} in `{self.path}`", "Add a folder.")
-        spec = Spec(input=Image(channels=3, height=self.config.size, width=self.config.size), target=Classes(names=names))
-        refused: list[Refusal] = []
-        splits = {part: self._split(files, spec, refused) for part, files in found.items()}
-        held = splits.get("test") or splits.get("valid")
-        given = Given(valid=splits.get("valid") if "test" in splits else None, test=held)
-        data = cut(self.path.name, spec, splits["train"], seed, given)
-        account = Account(data.account.used, tuple(refused)).check(self.config.allow_refused, self.path.name)
-        return Data(data.name, spec, data.train, data.valid, data.test, f"photos in `{self.path.name}`", account)
+        found = answers(self.files, self.pictures, self.config)
+        if not found.used:
+            raise DataError("photos with an answer", "none; " + "; ".join(Account(0, tuple(found.refused)).lines()[:3]), "Check the names.")
+        read = self._photos(found.used)
+        refused = (*self.files.listing.refused, *found.refused, *read.refused)
+        account = Account(len(read.names), refused).check(self.config.allow_refused, self.path.name)
+        spec, y = self._spec(read, found)
+        same = twins(read)
+        part = [found.part[name] for name in read.names]
+        meaning = (*found.meaning, *_shape_told(read, self.config.size), *_parts_told(part), *self._left_out(found),
+                   *told(same, part, y.tolist()), *_lonely(spec.target, y))
+        parts = _parts(read, part, y)
+        groups = grouped(same, read.names, found.group)[torch.tensor([one == "train" for one in part])]
+        data = cut(self.path.name, spec, parts["train"], seed, Given(parts.get("valid"), parts.get("test"), groups))
+        mark = fingerprint([*found.used, *found.tables])
+        return replace(data, sheet=f"photos in `{self.path.name}`", account=account, meaning=meaning, fingerprint=mark)
 
     def rows(self, spec: Spec) -> ArraySplit:
-        return self._split(self._files(self.path), spec, [])
+        assert isinstance(spec.target, Classes), "photos of folders are classes"
+        names = {entry.name: label_among(entry.name, spec.target.names) for entry in self.pictures}
+        read = self._photos([entry for entry in self.pictures if names[entry.name]], spec.input)
+        strange = [Refusal(name, "in no folder of a known class", "Name its folder as the class.") for name in names if not names[name]]
+        Account(len(read.names), (*read.refused, *strange)).check(self.config.allow_refused, self.path.name)
+        y = torch.tensor([spec.target.names.index(names[name]) for name in read.names])
+        return ArraySplit(read.pictures, y, where=read.names, rows=read.rows)
 
     def inputs(self, spec: Spec) -> tuple[Sequence[str], torch.Tensor]:
-        split = self.rows(spec)
-        return split.where, split.x
-
-    def _parts(self) -> dict[str, Path]:
-        named = {PARTS[p.name.lower()]: p for p in self.path.iterdir() if p.is_dir() and p.name.lower() in PARTS}
-        return named if "train" in named else {"train": self.path}
-
-    def _files(self, folder: Path) -> list[tuple[Path, str]]:
-        return [(p, p.parent.name) for p in sorted(folder.rglob("*")) if p.suffix.lower() in ENDINGS]
-
-    def _split(self, files: list[tuple[Path, str]], spec: Spec, refused: list[Refusal]) -> ArraySplit:
         assert isinstance(spec.input, Image), "photos are pictures"
-        assert isinstance(spec.target, Classes), "folders are classes"
-        pictures, classes, where = [], [], []
-        for path, name in files:
-            try:
-                pictures.append(as_spec(open_picture(path), spec.input, str(path)))
-            except DataError as error:
-                refused.append(Refusal(str(path), error.came, error.do))
-                continue
-            classes.append(spec.target.names.index(name))
-            where.append(str(path))
-        return ArraySplit(torch.stack(pictures), torch.tensor(classes), where=where)
+        x, places, refused = in_memory(self.files, self.pictures, spec.input)
+        account = Account(len(places), (*self.files.listing.refused, *refused)).check(self.config.allow_refused, self.path.name)
+        for line in account.lines():
+            say(line)
+        return [self.pictures[place].name for place in places], x
+
+    def _photos(self, used: Sequence[Entry], image: object = None) -> Photos:
+        if not used:
+            raise DataError("photos", f"none in `{self.path}`", f"Endings that are read: {', '.join(sorted(ENDINGS))}.")
+        if isinstance(image, Image):
+            return photos(self.files, used, image.model_dump_json(), lambda: image)
+        size, fit = self.config.size, self.config.fit
+        return photos(self.files, used, f"{size} {fit}", lambda: shape_of(self.files, used, size, fit))
+
+    def _left_out(self, found: Answers) -> list[str]:
+        """What else lies there and is not looked at."""
+        known = {entry.name for entry in (*self.pictures, *found.tables)}
+        others = Counter(entry.ending or "no ending" for entry in self.files.listing.entries if entry.name not in known)
+        lines = [f"{others.total()} files that are no pictures are left out: {quoted(others)}"] if others else []
+        hidden = self.files.listing.ignored
+        return lines + ([f"{hidden} hidden files or folders, or such that other programs left, are left out"] if hidden else [])
+
+    def _spec(self, read: Photos, found: Answers) -> tuple[Spec, torch.Tensor]:
+        target, y = target_of(np.asarray([found.label[name] for name in read.names]))
+        if isinstance(target, Numbers):
+            target = Numbers(names=(found.column,))
+        seen = manner_of(read.pictures) if read.image.channels == 1 else read.image
+        return Spec(input=seen.model_copy(update={"fit": read.image.fit}), target=target), y
+
+
+def _parts(read: Photos, of: Sequence[str], y: torch.Tensor) -> dict[str, ArraySplit]:
+    """The rows of each part; the one held-out part of two is the test."""
+    everything = ArraySplit(read.pictures, y, where=read.names, rows=read.rows)
+    parts = {part: everything.part(torch.tensor([i for i, one in enumerate(of) if one == part])) for part in sorted(set(of))}
+    if "train" not in parts:
+        raise DataError("photos in `train` that can be used", "none", "Look at what was refused: `lamina look`.")
+    if "valid" in parts and "test" not in parts:
+        parts["test"] = parts.pop("valid")
+    return parts
+
+
+def _shape_told(read: Photos, asked: int) -> list[str]:
+    image = read.image
+    ways = {"crop": "its middle is cut out", "squash": "it is pressed together", "pad": "its shorter side is filled up"}
+    why = "as asked" if asked else "by the shape of the photos: `data.size=N` overrules it"
+    colours = "grey" if image.channels == 1 else "colour"
+    return [f"{colours}, {image.height} x {image.width} pixels ({why}); of a photo of another shape {ways[image.fit]} (`data.fit`)"]
+
+
+def _parts_told(part: Sequence[str]) -> list[str]:
+    counts = Counter(part)
+    if len(counts) == 1:
+        return ["no folders of train, valid and test: a share of each class is held out for them"]
+    named = ", ".join(f"{name} ({count})" for name, count in sorted(counts.items()))
+    rest = "" if len(counts) > 2 else "; the held-out one is the sealed test, validation is cut from train"
+    return [f"parts from the names of folders: {named}{rest}"]
+
+
+def _lonely(target: Target, y: torch.Tensor) -> list[str]:
+    """Classes with one photo: it is either learned from or judged by, never both."""
+    if not isinstance(target, Classes):
+        return []
+    lonely = [target.names[i] for i in (torch.bincount(y, minlength=target.size) == 1).nonzero().flatten().tolist()]
+    return [f"classes with one photo, which cannot be both learned and tested: {quoted(lonely)}. Add some."] if lonely else []

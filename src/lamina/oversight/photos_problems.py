@@ -1,0 +1,97 @@
+"""What is wrong with photos: the same photo twice, too dark, too bright, empty, blurred, too small, unlike all others."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lamina.core.spec import Image
+from lamina.oversight import shift
+from lamina.oversight.photos_measures import Measures, loneliness, measure, sizes
+from lamina.oversight.problems import EXAMPLES, Problem, Severity
+from lamina.oversight.rows import Rows
+from lamina.oversight.same import equal, of_groups
+from lamina.oversight.tables_problems import unlike
+
+DARK, BRIGHT = 40.0, 225.0  # mean light of 0..255
+FAINT = 20.0  # contrast (standard deviation) above which a subject stands out, on however dark or bright a ground
+EMPTY = 4.0  # and below which nothing is to be seen
+FAR = 6.0  # robust deviations from the other photos
+LONG = 3.0  # sides of a photo that is far from square
+SMALLEST_PHOTO = 32  # pixels; smaller ones are drawings or digits, whose light is not judged
+MANY = 0.05  # share of photos from which it is more than a note
+
+
+def problems(rows: Rows) -> list[Problem]:
+    """What is found in photos, or other pictures."""
+    kind = rows.data.spec.input
+    assert isinstance(kind, Image), "photos are pictures"
+    found = same_photos(rows)
+    measures = measure(rows)
+    if kind.ground is None and min(kind.height, kind.width) >= SMALLEST_PHOTO:
+        found += _light(rows, measures) + _blurred(rows, measures) + _sizes(rows, kind)
+        found += _strange(rows, measures)
+    _, low = shift.told_apart(measures.features(), rows.part)
+    return found + ([unlike(low)] if low > shift.MARGIN else [])
+
+
+def same_photos(rows: Rows) -> list[Problem]:
+    """Photos that are equal pixel by pixel."""
+    return of_groups(rows, equal(rows), unlikely=True, what="photos")
+
+
+def _light(rows: Rows, found: Measures) -> list[Problem]:
+    faint = (found.contrast >= EMPTY) & (found.contrast < FAINT)
+    bad = {
+        "photos that show nothing": (found.contrast < EMPTY, "They are nearly of one colour.", "Remove them."),
+        "photos that are too dark": ((found.light < DARK) & faint, "Little can be seen in them.",
+                                     "Brighten them, or keep them if new photos will be as dark."),
+        "photos that are too bright": ((found.light > BRIGHT) & faint, "Little can be seen in them.",
+                                       "Expose them again, or keep them if new photos will be as bright."),
+    }  # fmt: skip
+    return [problem for name, (mask, means, do) in bad.items() for problem in _about(rows, np.flatnonzero(mask), name, means, do)]
+
+
+def _blurred(rows: Rows, found: Measures) -> list[Problem]:
+    sharp = deviations(found.sharpness)
+    blurred = np.flatnonzero(sharp < -FAR)
+    return _about(rows, blurred[np.argsort(sharp[blurred])], "photos that are far less sharp than the others",
+                  "Out of focus, moved, or enlarged from a small picture.", "Look at them; keep them if new photos will be like them.")
+
+
+def _sizes(rows: Rows, kind: Image) -> list[Problem]:
+    found = sizes(rows)
+    if not len(found):
+        return []
+    small = np.flatnonzero(found.min(1) < min(kind.height, kind.width))
+    sides = found.max(1) / found.min(1).clip(1)
+    coarse = f"They are enlarged to {kind.width} x {kind.height} pixels and stay coarse; sides: {found.min()} to {found.max()} pixels."
+    return [
+        *_about(rows, small, "photos smaller than the training size", coarse,
+                f"Train with a smaller side: `size={max(8, int(np.median(found.min(1))) // 8 * 8)}`, or find larger originals."),
+        *_about(rows, np.flatnonzero(sides > LONG), "photos that are far from square",
+                f"One side is more than {LONG:g} times the other: brought to a square, little of them is left.",
+                "Cut them to what matters."),
+    ]
+
+
+def _strange(rows: Rows, found: Measures) -> list[Problem]:
+    lonely = deviations(np.log(loneliness(found.features()) + 1e-6))
+    far = np.flatnonzero(lonely > FAR)
+    return _about(rows, far[np.argsort(-lonely[far])], "photos unlike all others",
+                  "In light and colours nothing else in the set is near them.", "Look at them: they may belong to something else.")
+
+
+def _about(rows: Rows, those: np.ndarray, name: str, means: str, do: str) -> list[Problem]:
+    if not len(those):
+        return []
+    severity: Severity = "worth" if len(those) > MANY * len(rows) else "note"
+    shown: Sequence[int] = [int(row) for row in those[:EXAMPLES]]
+    return [Problem(name, severity, len(those), means, do, rows.names(shown), tuple((row,) for row in shown))]
+
+
+def deviations(values: np.ndarray) -> np.ndarray:
+    """Signed distance from the median in robust standard deviations; zeros where most values are equal."""
+    away = values - np.median(values)
+    scale = 1.4826 * np.median(np.abs(away))
+    found: np.ndarray = away / scale if scale > 0 else np.zeros(len(values))
+    return found
