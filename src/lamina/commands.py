@@ -151,13 +151,21 @@ def evaluate(run: Path, data: Path | None, as_json: bool, device: str) -> None:
 @click.argument("run", type=PATH)
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE|FOLDER|GLOB|ROW|-...")
 @click.option("--out", type=PATH, metavar="FOLDER", help="Where pictures that are predicted go; RUN/predictions if left out.")
+@click.option("--csv", "as_csv", is_flag=True, help="The answers as CSV: the input, then a column for each part of the answer.")
 @click.option("--why", is_flag=True, help="What each answer leans on: places of a picture, columns or words; and the nearest photos.")
 @_shared
-def predict(run: Path, inputs: Words, out: Path | None, why: bool, as_json: bool, device: str) -> None:
+def predict(run: Path, inputs: Words, out: Path | None, as_csv: bool, why: bool, as_json: bool, device: str) -> None:
     from lamina import terminal
     from lamina.verbs.predict import predict as answer
 
-    terminal.Screen(as_json).predictions(answer(run, inputs, device, out, why))
+    if as_csv and (as_json or why):
+        raise click.UsageError("Choose one of --csv, --json and --why.")
+    screen = terminal.Screen(as_json or as_csv)
+    found = answer(run, inputs, device, out, why)
+    if as_csv:
+        screen.csv([(one.name, one.prediction) for one in found])
+    else:
+        screen.predictions(found)
 
 
 @main.command("compare", help=VERBS["compare"], context_settings=SETTINGS)

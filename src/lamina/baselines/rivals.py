@@ -17,8 +17,8 @@ Judge = Callable[[Any, Split], Evaluation]  # (rival that answers as a `Predicto
 
 RIVALS = Registry("rivals", {
     "image": "lamina.baselines.tables:trivial_and_linear",
-    "vector": "lamina.baselines.tables:trivial_and_linear",
-    "table": "lamina.baselines.tables:trivial_and_linear",
+    "vector": "lamina.baselines.boosting:of_tables",
+    "table": "lamina.baselines.boosting:of_tables",
     "text": "lamina.baselines.texts:of_texts",
 })  # fmt: skip
 

@@ -4,11 +4,16 @@ from lamina.core.registry import Registry
 
 DATASETS = Registry("data set", {
     "mnist": "lamina.data.catalog.mnist:mnist",
+    "fashion_mnist": "lamina.data.catalog.fashion_mnist:fashion_mnist",
+    "cifar10": "lamina.data.catalog.cifar10:cifar10",
     "digits": "lamina.data.catalog.embedded:digits",
     "iris": "lamina.data.catalog.embedded:iris",
     "wine": "lamina.data.catalog.embedded:wine",
     "breast_cancer": "lamina.data.catalog.embedded:breast_cancer",
     "diabetes": "lamina.data.catalog.embedded:diabetes",
+    "cars": "lamina.data.catalog.archived:cars",
+    "penguins": "lamina.data.catalog.archived:penguins",
+    "weather": "lamina.data.catalog.archived:weather",
     "circles": "lamina.data.catalog.plane:circles",
     "moons": "lamina.data.catalog.plane:moons",
     "spiral": "lamina.data.catalog.plane:spiral",

