@@ -1,15 +1,18 @@
 """Default models and knobs for pictures and tables; results/ lists the settings that were tried for them."""
 
+from dataclasses import replace
 from typing import Any
 
 from lamina.core.data import Data
-from lamina.core.spec import Classes, Spec
+from lamina.core.spec import Classes, Image, Spec
 from lamina.core.task import Choice, Quality, Takes
 
 TINY_TABLE, SMALL_TABLE = 2_000, 20_000
 ROWS_FOR_A_COLUMN = 100  # with so many, a bent boundary is shown by the data and need not be feared
 ENOUGH_PICTURES = 50_000  # with fewer, each is shown more often
 MOST_EPOCHS = 40.0
+ENOUGH_PHOTOS = 2500  # with fewer, each is shown more often
+SIDE_OF_A_PHOTO = 96  # pixels
 UPDATES_OF_A_SMALL_TABLE = 4000
 
 
@@ -21,13 +24,35 @@ def takes(spec: Spec) -> Takes:
 
 def recipe(data: Data, quality: Quality) -> Choice:
     """The default for the kind of input."""
-    kinds = {"image": pictures, "text": text}
+    kinds = {"image": photos if _are_photos(data.spec) else pictures, "text": text}
     return kinds.get(data.spec.input.kind, table)(data, quality)
 
 
 def text(data: Data, quality: Quality) -> Choice:
     """Texts: a bag of embeddings."""
     return Choice("bag", "supervised")
+
+
+def _are_photos(spec: Spec) -> bool:
+    """Pictures in colour whose subject is larger than what networks for small pictures look at."""
+    return isinstance(spec.input, Image) and spec.input.channels == 3 and min(spec.input.height, spec.input.width) >= SIDE_OF_A_PHOTO
+
+
+def photos(data: Data, quality: Quality) -> Choice:
+    """Photos: a network that has seen ImageNet learns the question from the head downwards; from scratch where it cannot be had."""
+    return replace(transfer(data.spec, quality, len(data.train)), scratch=pictures(data, quality))
+
+
+def transfer(spec: Spec, quality: Quality, rows: int) -> Choice:
+    """Transfer with the settings for photos, chosen on held-out parts of the training photos of flowers: results/flowers.md."""
+    epochs = {"fast": 0.0, "good": 4.0, "best": 8.0}[quality] * max(1.0, ENOUGH_PHOTOS / rows) ** 0.5
+    words: dict[str, Any] = {
+        "epochs": min(round(epochs, 1), MOST_EPOCHS), "flip": True, "learning_rate": 1e-3, "schedule": "one_cycle",
+        "weight_decay": 0.01, "crop": 0.4, "label_smoothing": 0.1,
+    }  # fmt: skip
+    if not isinstance(spec.target, Classes):
+        del words["label_smoothing"]
+    return Choice("efficientnet_lite0", "transfer", words)
 
 
 def pictures(data: Data, quality: Quality) -> Choice:
