@@ -15,6 +15,9 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
     return torch.autocast(device.type, dtype)
 
 
+MOST_NUMBERS = 1 << 21  # of inputs that are answered at once: 42 photos of side 128, whose maps would else fill the memory
+
+
 class Predictor:
     """Calls `model` in evaluation mode; the learner puts it back to training when it goes on."""
 
@@ -26,5 +29,5 @@ class Predictor:
         if self.model.training:
             self.model.eval()
         with torch.inference_mode(), autocast(self.device, self.precision):
-            output: torch.Tensor = self.model(x.to(self.device))
-            return output.float()
+            parts = x.split(max(1, MOST_NUMBERS // max(1, x[:1].numel())))
+            return torch.cat([self.model(part.to(self.device)).float() for part in parts])
