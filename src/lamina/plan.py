@@ -37,6 +37,7 @@ class Config(knobs.Config):
     valid_every: int = knob(0, "steps between validations; 0 lets the method choose", low=0)
     log_every: int = knob(0, "steps between train events; 0 makes about eight a second", low=0)
     patience: int = knob(0, "validations without a gain before training stops; 0 never stops", low=0)
+    sure: float = knob(0.0, "accuracy that answers which are sure are to have; 0 halves the errors", low=0, high=1)
     monitor: str = knob("", "figure of the validation split that best means; the task's own if left out")
     deterministic: bool = knob(False, "only kernels that repeat bit by bit, also on a GPU")
 

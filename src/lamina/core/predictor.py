@@ -1,10 +1,13 @@
 """A trained model, ready to answer: evaluation mode, no gradients, the precision it was trained in."""
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
+
+MOST_NUMBERS = 1 << 21  # of inputs that are answered at once: 42 photos of side 128, whose maps would else fill the memory
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
@@ -15,14 +18,29 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
     return torch.autocast(device.type, dtype)
 
 
-MOST_NUMBERS = 1 << 21  # of inputs that are answered at once: 42 photos of side 128, whose maps would else fill the memory
+@dataclass(frozen=True)
+class Trust:
+    """How far answers are to be believed, as the validation split showed (oversight/calibration.py): logits are divided by
+    `temperature`, and an answer is sure where its probability is `threshold` or more."""
+
+    temperature: float = 1.0
+    threshold: float = 0.0
 
 
 class Predictor:
     """Calls `model` in evaluation mode; the learner puts it back to training when it goes on."""
 
-    def __init__(self, model: nn.Module, device: torch.device, precision: str = "f32") -> None:
-        self.model, self.device, self.precision = model, device, precision
+    def __init__(self, model: nn.Module, device: torch.device, precision: str = "f32", trust: Trust = Trust()) -> None:
+        self.model, self.device, self.precision, self.trust = model, device, precision, trust
+
+    @property
+    def threshold(self) -> float:
+        """The least probability of a sure answer."""
+        return self.trust.threshold
+
+    def trusted(self, trust: Trust) -> "Predictor":
+        """The same model, whose answers are believed as far as `trust` says."""
+        return Predictor(self.model, self.device, self.precision, trust)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """The model's output for `x` (B, ...), float32."""
@@ -30,4 +48,5 @@ class Predictor:
             self.model.eval()
         with torch.inference_mode(), autocast(self.device, self.precision):
             parts = x.split(max(1, MOST_NUMBERS // max(1, x[:1].numel())))
-            return torch.cat([self.model(part.to(self.device)).float() for part in parts])
+            output = torch.cat([self.model(part.to(self.device)).float() for part in parts])
+            return output if self.trust.temperature == 1 else output / self.trust.temperature

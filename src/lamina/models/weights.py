@@ -173,9 +173,10 @@ def _published_shapes() -> dict[str, tuple[Published, Shapes]]:
     for name in MODELS:
         try:
             with torch.device("meta"):
-                net = MODELS[name](spec, build(name, config_of(MODELS[name]), words(name)))
+                net: nn.Module = MODELS[name](spec, build(name, config_of(MODELS[name]), words(name)))
         except UsageError:
             continue
+        tensors = _shapes(net.state_dict())
         if isinstance(net, Backbone) and net.published is not None:
-            found[name] = net.published, _shapes(net.state_dict())
+            found[name] = net.published, tensors
     return found

@@ -6,13 +6,18 @@ from typing import Any
 from lamina.core.data import Data
 from lamina.core.spec import Classes, Image, Spec
 from lamina.core.task import Choice, Quality, Takes
+from lamina.tasks import neighbours
 
+MANY_TEXTS = 15_000
 TINY_TABLE, SMALL_TABLE = 2_000, 20_000
 ROWS_FOR_A_COLUMN = 100  # with so many, a bent boundary is shown by the data and need not be feared
 ENOUGH_PICTURES = 50_000  # with fewer, each is shown more often
 MOST_EPOCHS = 40.0
 ENOUGH_PHOTOS = 2500  # with fewer, each is shown more often
 SIDE_OF_A_PHOTO = 96  # pixels
+LEAST_SIDE, MOST_SIDE = 16, 64  # pixels of a picture that is small, and has something to learn from
+EASY = 0.87  # share of pictures that their nearest neighbour knows
+MIRRORED = 0.6  # of these, the share that it must know in the mirror, so that mirrored pictures are shown
 UPDATES_OF_A_SMALL_TABLE = 4000
 
 
@@ -24,16 +29,22 @@ def takes(spec: Spec) -> Takes:
 
 def recipe(data: Data, quality: Quality) -> Choice:
     """The default for the kind of input."""
-    kinds = {"image": photos if _are_photos(data.spec) else pictures, "text": text}
-    return kinds.get(data.spec.input.kind, table)(data, quality)
+    kinds = {"image": photos if are_photos(data.spec) else pictures, "text": text, "table": table}
+    return kinds.get(data.spec.input.kind, numbers)(data, quality)
 
 
 def text(data: Data, quality: Quality) -> Choice:
-    """Texts: a bag of embeddings."""
-    return Choice("bag", "supervised")
+    """Texts: a bag of words and pairs that begins as naive Bayes; few texts have few pairs and small batches.
+
+    Chosen on validation splits: results/texts.md.
+    """
+    many = len(data.train) >= MANY_TEXTS
+    words: dict[str, Any] = {"epochs": {"fast": 1, "good": 3, "best": 6}[quality] * (1 if many else 2), "batch": 128 if many else 64}
+    words |= {"buckets": 1 << 18 if many else 1 << 16, "size": 2, "skip": 0.5, "learning_rate": 1e-2 if many else 1e-3}
+    return Choice("bag", "supervised", words | {"schedule": "linear", "precision": "f32"})
 
 
-def _are_photos(spec: Spec) -> bool:
+def are_photos(spec: Spec) -> bool:
     """Pictures in colour whose subject is larger than what networks for small pictures look at."""
     return isinstance(spec.input, Image) and spec.input.channels == 3 and min(spec.input.height, spec.input.width) >= SIDE_OF_A_PHOTO
 
@@ -56,21 +67,62 @@ def transfer(spec: Spec, quality: Quality, rows: int) -> Choice:
 
 
 def pictures(data: Data, quality: Quality) -> Choice:
-    """Small pictures from scratch: the strided cnn, one cycle of the learning rate, pictures moved by a pixel.
+    """Small pictures from scratch: a few passes of a small network where their nearest neighbours know most of them."""
+    sides = data.spec.input.shape[1:]
+    if not isinstance(data.spec.target, Classes) or min(sides) < LEAST_SIDE or max(sides) > MOST_SIDE:
+        return _easy_pictures(data, quality)
+    found = neighbours.ask(data.train)
+    return _easy_pictures(data, quality) if found.right > EASY else _hard_pictures(data, quality, found.mirrored > MIRRORED * found.right)
+
+
+def _easy_pictures(data: Data, quality: Quality) -> Choice:
+    """The strided cnn, one cycle of the learning rate, pictures moved by a pixel.
 
     Chosen on held-out parts of MNIST's training images: results/mnist-settings.md.
     """
     words: dict[str, Any] = {"batch": 256, "learning_rate": 0.015, "schedule": "one_cycle", "label_smoothing": 0.1, "shift": 1}
     if quality == "best":
         words |= {"widths": "32,64,128,256", "rotate": 10, "stretch": 0.1}
-    epochs = {"fast": 1.0, "good": 2.5, "best": 4.0}[quality] * max(1.0, ENOUGH_PICTURES / len(data.train)) ** 0.5
-    words["epochs"] = min(round(epochs, 1), MOST_EPOCHS)
+    epochs = {"fast": 1.0, "good": 2.5, "best": 4.0}[quality]
+    words["epochs"] = _more_of_few(epochs, data)
     if not isinstance(data.spec.target, Classes):
         del words["label_smoothing"]
     return Choice("cnn", "supervised", words)
 
 
+def _hard_pictures(data: Data, quality: Quality, mirrored: bool) -> Choice:
+    """The airbench network by Muon, pictures moved, mirrored where a mirror changes little, small at first.
+
+    Chosen on held-out parts of CIFAR-10's and Fashion-MNIST's training images: results/small-pictures-settings.md.
+    """
+    colour = data.spec.input.shape[0] > 1
+    epochs = {"fast": 3.0, "good": 9.5 if colour else 7.0, "best": 30.0}[quality]
+    return Choice("airbench", "supervised", {
+        "batch": 256, "optimizer": "muon", "learning_rate": 0.03, "schedule": "linear", "label_smoothing": 0.2, "shift": 2,
+        "flip": mirrored, "mirror": mirrored, "patch": 2 if colour else 3, "smallest": 0.7, "epochs": _more_of_few(epochs, data),
+    })  # fmt: skip
+
+
+def _more_of_few(epochs: float, data: Data) -> float:
+    """Each of few pictures is shown more often."""
+    return min(round(epochs * max(1.0, ENOUGH_PICTURES / len(data.train)) ** 0.5, 1), MOST_EPOCHS)
+
+
 def table(data: Data, quality: Quality) -> Choice:
+    """Rows of mixed columns: an ensemble of perceptrons on embedded columns, stopped early.
+
+    Chosen on splits of other seeds than the stated figures: results/tables.md.
+    """
+    rows = len(data.train)
+    batch = 32 if rows < SMALL_TABLE else 256
+    epochs = min(200, max(10, UPDATES_OF_A_SMALL_TABLE * batch // rows)) if rows < SMALL_TABLE else 20
+    return Choice("tabular", "supervised", {
+        "epochs": epochs, "batch": batch, "learning_rate": 2e-3, "weight_decay": 0.1, "dropout": 0.1, "schedule": "cosine", "ema": 0.99,
+        "patience": 10, "monitor": "loss", "precision": "f32",
+    })  # fmt: skip
+
+
+def numbers(data: Data, quality: Quality) -> Choice:
     """Rows of numbers: a small mlp, stopped early; the fewer rows a column, the stronger it is held back.
 
     Chosen on splits of other seeds than the stated figures: results/tables.md.
