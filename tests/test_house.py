@@ -27,7 +27,9 @@ FLAGS = {
         "--json", "--device", "--target", "--group", "--time", "--allow-refused",
     },
     "evaluate": {"--json", "--device"},
-    "predict": {"--json", "--device", "--out"},
+    "predict": {"--json", "--device", "--csv", "--out", "--why"},
+    "compare": {"--json", "--device"},
+    "report": {"--json", "--device"},
     "list": {"--json"},
 }  # fmt: skip
 

@@ -138,24 +138,54 @@ def train(data: str | None, words: Words, resume: Path | None, dry: bool, knobs:
 
 @main.command("evaluate", help=VERBS["evaluate"], context_settings=SETTINGS)
 @click.argument("run", type=PATH)
+@click.argument("data", type=PATH, required=False)
 @_shared
-def evaluate(run: Path, as_json: bool, device: str) -> None:
+def evaluate(run: Path, data: Path | None, as_json: bool, device: str) -> None:
     from lamina import terminal
     from lamina.verbs.evaluate import evaluate as look
 
-    terminal.Screen(as_json).evaluation(run, *look(run, device))
+    terminal.Screen(as_json).evaluation(run, look(run, data, device))
 
 
 @main.command("predict", help=VERBS["predict"], context_settings={**SETTINGS, "ignore_unknown_options": True})  # a row may begin with -0.5
 @click.argument("run", type=PATH)
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE|FOLDER|GLOB|ROW|-...")
 @click.option("--out", type=PATH, metavar="FOLDER", help="Where pictures that are predicted go; RUN/predictions if left out.")
+@click.option("--csv", "as_csv", is_flag=True, help="The answers as CSV: the input, then a column for each part of the answer.")
+@click.option("--why", is_flag=True, help="What each answer leans on: places of a picture, columns or words; and the nearest photos.")
 @_shared
-def predict(run: Path, inputs: Words, out: Path | None, as_json: bool, device: str) -> None:
+def predict(run: Path, inputs: Words, out: Path | None, as_csv: bool, why: bool, as_json: bool, device: str) -> None:
     from lamina import terminal
     from lamina.verbs.predict import predict as answer
 
-    terminal.Screen(as_json).predictions(answer(run, inputs, device, out))
+    if as_csv and (as_json or why):
+        raise click.UsageError("Choose one of --csv, --json and --why.")
+    screen = terminal.Screen(as_json or as_csv)
+    found = answer(run, inputs, device, out, why)
+    if as_csv:
+        screen.csv([(one.name, one.prediction) for one in found])
+    else:
+        screen.predictions(found)
+
+
+@main.command("compare", help=VERBS["compare"], context_settings=SETTINGS)
+@click.argument("runs", nargs=-1, required=True, type=PATH, metavar="RUN...")
+@_shared
+def compare(runs: tuple[Path, ...], as_json: bool, device: str) -> None:
+    from lamina import terminal
+    from lamina.verbs.compare import compare as beside
+
+    terminal.Screen(as_json).comparison(beside(runs, device))
+
+
+@main.command("report", help=VERBS["report"], context_settings=SETTINGS)
+@click.argument("run", type=PATH)
+@_shared
+def report(run: Path, as_json: bool, device: str) -> None:
+    from lamina import terminal
+    from lamina.verbs.report import report as write
+
+    terminal.Screen(as_json).report(write(run))
 
 
 @main.command("list", help=VERBS["list"], context_settings=SETTINGS)

@@ -20,8 +20,9 @@ from lamina.core.data import Data, Split
 from lamina.core.errors import DataError, UsageError, unknown
 from lamina.core.events import Event
 from lamina.core.predictions import Prediction
-from lamina.core.spec import Classes, Labels
-from lamina.data.arrays import cut, from_arrays
+from lamina.core.spec import Classes, Labels, Text
+from lamina.data import texts
+from lamina.data.arrays import Divisible, cut, from_arrays
 from lamina.data.given import checked_weight, inputs_of, rows_of
 from lamina.data.inputs import read_all
 from lamina.models import MODELS
@@ -138,6 +139,9 @@ class Model:
         if weights is not None and len(x) == len(y):  # a row of weight zero is not there
             counts = (weights > 0).numpy()
             x, y, weights = x[counts], y[counts], weights[counts]
+        if self._learned is None and texts.are_texts(x):
+            return texts.of_arrays(x, y, seed)
+        rows: Divisible
         if self._learned is None:
             spec, rows, _ = from_arrays("arrays", x, y, weight=weights)
         else:
@@ -152,7 +156,8 @@ class Model:
         if self._learned is None:
             return
         old, new = self._learned.spec, data.spec
-        if (old.input.shape, old.target) != (new.input.shape, new.target):
+        known_words = [one.input.words if isinstance(one.input, Text) else () for one in (old, new)]
+        if (old.input.shape, old.target) != (new.input.shape, new.target) or known_words[0] != known_words[1]:
             raise DataError(f"data like those of the first fit: inputs {old.input.shape}, {old.target.size} {old.target.kind}",
                             f"inputs {new.input.shape}, {new.target.size} {new.target.kind}", "Make a new lm.Model for other data.")
 
@@ -190,7 +195,7 @@ class Model:
     def _check_fits(self, split: Split) -> None:
         spec = self._known().spec
         shape = tuple(split.batch(torch.arange(1))["x"].shape[1:]) if len(split) else ()
-        if shape != spec.input.shape:
+        if shape != spec.input.shape and not (isinstance(spec.input, Text) and len(shape) == 1):
             raise DataError(f"rows of the shape that the model was trained on, {spec.input.shape}", f"`{shape}`",
                             "Give data of that shape.")
 

@@ -1,5 +1,6 @@
 """What the command line shows: progress with time left on a terminal, plain lines in a pipe, JSON when asked."""
 
+import csv
 import json
 import logging
 import math
@@ -16,6 +17,9 @@ from lamina.core.task import LOWER_IS_BETTER, Evaluation
 from lamina.oversight.look import Look
 from lamina.oversight.summary import layers, table
 from lamina.plan import Plan
+from lamina.verbs.compare import Comparison
+from lamina.verbs.evaluate import Judged
+from lamina.verbs.predict import Answer
 from lamina.verbs.request import Request
 from lamina.verbs.setup import Setup, knob_table
 from lamina.verbs.train import Outcome, Watcher
@@ -65,24 +69,36 @@ class Screen:
         """The last lines of a training: what was reached, where it lies, what comes next."""
         task, test = outcome.setup.task, outcome.test
         for name, found in outcome.baselines.items():
-            self._line(f"baseline {name}: test {_figures(found.metrics)}{_interval(found)}")
+            took = f"   {found.seconds:.1f} s" if found.seconds else ""
+            self._line(f"baseline {name}: test {_figures(found.metrics)}{_interval(found)}{took}")
         self._line(f"validation {_figures(outcome.valid.metrics)}   (best of training; {outcome.reason})")
         self._line(f"test       {_figures(test.metrics)}{_interval(test)}")
+        told = outcome.judgement
+        for line in told.calibration.lines() if told.calibration else []:
+            self._line(f"sure       {line}")
+        if told.verdict:
+            self._line(f"verdict    {told.verdict.sentence}")
         where = outcome.run.folder if outcome.run else None
         self._line(f"run: {where}   {outcome.seconds:.1f} s   next: {_next(task.name, where)}")
+        if where:
+            self._line(f"report: {where / 'report.html'}")
         if self.as_json:
             cpu = sum(os.times()[:4])
-            rivals = {name: found.metrics for name, found in outcome.baselines.items()}
-            self._json({"run": str(where), "task": task.name, "metrics": test.metrics, "valid": outcome.valid.metrics,
-                        "baselines": rivals, "seconds": _since_start(), "cpu_seconds": cpu})
+            self._json({"run": str(where), "task": task.name, "metrics": test.metrics, "intervals": test.intervals,
+                        **told.to_json(), "seconds": _since_start(), "cpu_seconds": cpu})
 
-    def evaluation(self, run: Path, found: Evaluation, looks: int) -> None:
-        """The figures of `evaluate`."""
+    def evaluation(self, run: Path, look: Judged) -> None:
+        """The figures of `evaluate`: on the test, or on `look.rows` other rows."""
+        found = look.found
         if self.as_json:
-            self._json({"run": str(run), "metrics": found.metrics, "intervals": found.intervals, "test_looks": looks})
+            self._json({"run": str(run), "metrics": found.metrics, "intervals": found.intervals, "rows": look.rows,
+                        **({"test_looks": look.looks} if look.looks else {"unlike": look.strange})})
             return
-        self._line(f"test {_figures(found.metrics)}{_interval(found)}")
-        self._line(f"This was look {looks} at the test split: figures that guide a choice are no longer a test.")
+        self._line(f"{'test' if look.looks else f'{look.rows} other rows:'} {_figures(found.metrics)}{_interval(found)}")
+        if look.looks:
+            self._line(f"This was look {look.looks} at the test split: figures that guide a choice are no longer a test.")
+        elif look.strange:
+            self._line(f"{look.strange} of them are unlike the training data, where a model is on its own.")
 
     def look(self, found: Look, page: Path) -> None:
         """What `look` found, and where its page is."""
@@ -91,13 +107,41 @@ class Screen:
             return
         self._line(f"{found}\n\npage: {page}   {found.seconds:.1f} s")
 
-    def predictions(self, rows: list[tuple[str, Any]]) -> None:
-        """One line an input."""
+    def predictions(self, answers: list[Answer]) -> None:
+        """An input after the other."""
         if self.as_json:
-            self._json({"predictions": [{"input": str(name), **answer.to_json()} for name, answer in rows]})
+            self._json({"predictions": [answer.to_json() for answer in answers]})
             return
-        for name, answer in rows:
-            self._line(f"{name}: {answer}")
+        for line in (line for answer in answers for line in answer.lines()):
+            self._line(line)
+
+    def comparison(self, found: Comparison) -> None:
+        """Runs side by side, and what lies between them."""
+        if self.as_json:
+            self._json(found.to_json())
+            return
+        for run in found.runs:
+            shown = Evaluation(dict(run.metrics), dict(run.intervals))
+            self._line(f"{run.run}   {run.model}, {run.parameters:,} parameters, {run.seconds:.1f} s")
+            self._line(f"       test {_figures(run.metrics)}{_interval(shown)}")
+        for line in [*found.sentences, *([found.warning] if found.warning else [])]:
+            self._line(line)
+        self._line(f"Looks at these tests so far: {', '.join(str(run.looks) for run in found.runs)}.")
+
+    def report(self, page: Path) -> None:
+        """Where the page of a run is."""
+        if self.as_json:
+            self._json({"report": str(page)})
+        else:
+            self._line(f"report: {page}")
+
+    def csv(self, rows: list[tuple[str, Any]]) -> None:
+        """A header and one line of CSV an input."""
+        tables = [{"input": str(name), **_flat(answer.to_json())} for name, answer in rows]
+        columns = dict.fromkeys(key for row in tables for key in row)
+        writer = csv.DictWriter(sys.stdout, list(columns), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(tables)
 
     # -- while it trains --------------------------------------------------------------------------
 
@@ -152,6 +196,17 @@ class Screen:
 
     def _json(self, content: dict[str, Any]) -> None:
         print(json.dumps(_finite(content), ensure_ascii=False), flush=True)
+
+
+def _flat(answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer's parts by one name each: `label`, `probabilities.yes`; a number by its own name."""
+    found: dict[str, Any] = {}
+    for key, value in answer.items():
+        if isinstance(value, dict):
+            found |= {name if key == "values" else f"{key}.{name}": one for name, one in value.items()}
+        else:
+            found[key] = " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return found
 
 
 def _finite(value: Any) -> Any:

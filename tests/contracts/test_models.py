@@ -20,7 +20,7 @@ from lamina.core.config import Config, build, config_of
 from lamina.core.data import Data
 from lamina.core.errors import UsageError
 from lamina.core.predictor import Predictor
-from lamina.core.spec import Actions, Classes, Image, Labels, Numbers, Spec, Vector
+from lamina.core.spec import Actions, Classes, Column, Image, Labels, Numbers, Spec, Table, Text, Vector
 from lamina.data.arrays import ArraySplit
 from lamina.envs import episodes
 from lamina.methods import METHODS
@@ -30,10 +30,13 @@ from lamina.optim.learner import Learner
 from lamina.tasks import TASKS
 
 ROWS = 12
+INPUT_TYPES = {"text": torch.int32}  # of inputs, where they are not float32
 LARGE, HUGE = 1e6, 5e6  # parameters
 INPUTS = {
     "8x8": Image(channels=1, height=8, width=8), "28x28": Image(channels=1, height=28, width=28),
     "64x64x3": Image(channels=3, height=64, width=64), "20x11": Image(channels=1, height=20, width=11), "vector": Vector(size=5),
+    "texts": Text(words=("good", "bad", "film", "a", "the"), length=9),
+    "table": Table(columns=(Column(name="n"), Column(name="c", kind="category", categories=("p", "q")), Column(name="d", kind="date"))),
 }  # fmt: skip
 TARGETS = {"classes": Classes(names=("a", "b", "c")), "labels": Labels(names=("p", "q")), "numbers": Numbers(names=("u", "v"))}
 SPECS = {f"{i}-{t}": Spec(input=INPUTS[i], target=TARGETS[t]) for i in INPUTS for t in TARGETS}
@@ -55,8 +58,12 @@ def noise(spec: Spec) -> Data:
         return episodes.load(spec.target.env, 0)
     random = torch.Generator().manual_seed(0)
     shape = (ROWS, *spec.input.shape)
-    pictures = isinstance(spec.input, Image)
-    x = torch.randint(0, 256, shape, generator=random).byte() if pictures else torch.randn(shape, generator=random)
+    x = {
+        "image": lambda: torch.randint(0, 256, shape, generator=random).byte(),
+        "text": lambda: torch.randint(0, len(spec.input.words) + 2, shape, generator=random).int(),
+    }.get(spec.input.kind, lambda: torch.randn(shape, generator=random))()
+    if isinstance(spec.input, Table):
+        x[:, 1], x[0, 0] = torch.arange(ROWS) % 3, torch.nan
     y = {
         "classes": torch.arange(ROWS) % spec.target.size,
         "labels": torch.randint(0, 2, (ROWS, spec.target.size), generator=random).float(),
@@ -184,7 +191,8 @@ def test_a_network_is_refused_when_it_is_built_or_it_runs(name: str) -> None:
         except UsageError:
             continue
         noise_size = getattr(net, "noise_size", 0)
-        answer = net.eval()(torch.zeros(2, *((noise_size,) if noise_size else spec.input.shape)))
+        x = torch.zeros(2, *((noise_size,) if noise_size else spec.input.shape), dtype=INPUT_TYPES.get(spec.input.kind))
+        answer = net.eval()(x)
         assert answer.shape == (2, *(spec.input.shape if noise_size else (spec.target.size,)))
 
 

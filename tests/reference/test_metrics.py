@@ -119,7 +119,7 @@ def test_the_interval_of_the_mean_error_is_scipys() -> None:
     y, output = drawn(200, 1), drawn(200, 1, seed=1)
     errors = (output - y).abs().double().numpy()
     expected = stats.norm.interval(0.95, errors.mean(), errors.std() / math.sqrt(200))
-    assert in_batches(Regression(), output, y).interval() == pytest.approx([float(bound) for bound in expected], rel=1e-6)
+    assert in_batches(Regression(), output, y).intervals()["mae"] == pytest.approx([float(bound) for bound in expected], rel=1e-6)
 
 
 # -- intervals --------------------------------------------------------------------------------------

@@ -4,7 +4,9 @@ A function takes the data and a judge, and gives the figures of the trivial, the
 on the test split, in this order; what would take longer than the network is left out.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from lamina.core.data import Data, Split
@@ -15,10 +17,20 @@ Judge = Callable[[Any, Split], Evaluation]  # (rival that answers as a `Predicto
 
 RIVALS = Registry("rivals", {
     "image": "lamina.baselines.tables:trivial_and_linear",
-    "vector": "lamina.baselines.tables:trivial_and_linear",
-    "table": "lamina.baselines.tables:trivial_and_linear",
+    "vector": "lamina.baselines.boosting:of_tables",
+    "table": "lamina.baselines.boosting:of_tables",
     "text": "lamina.baselines.texts:of_texts",
 })  # fmt: skip
+
+
+def judged(learn: Mapping[str, Callable[[], Any]], judge: Judge, test: Split) -> dict[str, Evaluation]:
+    """The figures of rivals that are each learned by a function, with the seconds it took to learn and to answer."""
+    found = {}
+    for name, one in learn.items():
+        start = time.perf_counter()
+        figures = judge(one(), test)
+        found[name] = replace(figures, seconds=time.perf_counter() - start)
+    return found
 
 
 def rivals(data: Data, judge: Judge) -> dict[str, Evaluation]:

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from lamina.baselines.rivals import Judge
+from lamina.baselines.rivals import Judge, judged
 from lamina.core.batch import Batch
 from lamina.core.data import Data
+from lamina.core.spec import Input, Table
 from lamina.core.task import Evaluation
 
 MOST_CELLS = 3_000_000  # of inputs to a linear model, so that it never takes longer than the network
@@ -19,10 +20,16 @@ def trivial_and_linear(data: Data, judge: Judge) -> dict[str, Evaluation]:
     rows = data.train.batch(torch.arange(len(data.train)))
     kind = data.spec.target.kind
     classes = kind == "classes"
-    rivals = {"most frequent" if classes else "mean": constant(rows, kind, data.spec.target.size)}
+    size = data.spec.target.size
+    rivals = {"most frequent" if classes else "mean": lambda: constant(rows, kind, size)}
     if rows["x"].numel() <= MOST_CELLS and kind != "labels":
-        rivals["linear"] = _linear(rows, data.spec.target.size if classes else 0)
-    return {name: judge(rival, data.test) for name, rival in rivals.items()}
+        rivals["linear"] = lambda: _linear(rows, data.spec.input, size if classes else 0)
+    return judged(rivals, judge, data.test)
+
+
+def categories(spec: Input) -> list[int]:
+    """The places of the columns that are categories."""
+    return [i for i, column in enumerate(spec.columns) if column.kind == "category"] if isinstance(spec, Table) else []
 
 
 class Rival:
@@ -46,18 +53,33 @@ def constant(rows: Batch, kind: str, size: int) -> Rival:
     return Rival(lambda x: np.tile(row.numpy(), (len(x), 1)))
 
 
-def _linear(rows: Batch, classes: int) -> Rival:
-    """Linear regression, or with `classes` logistic regression."""
-    from sklearn.linear_model import LinearRegression, LogisticRegression
+def _linear(rows: Batch, spec: Input, classes: int) -> Rival:
+    """Linear regression, or with `classes` logistic regression; of a table the ridge kind, as a word's columns sum to one."""
+    from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000) if classes else LinearRegression())
+    mixed = isinstance(spec, Table)
+    first = _columns(spec) if isinstance(spec, Table) else StandardScaler()
+    model = make_pipeline(first, LogisticRegression(max_iter=2000) if classes else Ridge() if mixed else LinearRegression())
     y = rows["y"].numpy()
     model.fit(rows["x"].flatten(1).double().numpy(), y)
     if not classes:
         return Rival(lambda x: model.predict(x).reshape(len(x), -1))
     return Rival(lambda x: log_probabilities(model, x, classes))
+
+
+def _columns(spec: Table) -> Any:
+    """Numbers scaled, with the mean where they are missing and a flag that they are; a column for each word of a category."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    words = categories(spec)
+    numbers = [i for i in range(spec.shape[0]) if i not in words]
+    scaled = make_pipeline(SimpleImputer(add_indicator=True, keep_empty_features=True), StandardScaler())
+    return ColumnTransformer([("numbers", scaled, numbers), ("words", OneHotEncoder(handle_unknown="ignore"), words)])
 
 
 def log_probabilities(model: Any, x: Any, classes: int) -> np.ndarray:

@@ -18,10 +18,15 @@ from lamina.core.spec import Spec
 
 @dataclass(frozen=True)
 class Pace:
-    """How long a method trains if nobody says otherwise, and how often it is validated, in steps."""
+    """How long a method trains if nobody says otherwise, and how often it is validated, in steps.
+
+    first: the first step that moves weights by the learning rate. Those before it prepare (features are kept, a head is
+    fitted); the schedule runs from `first` to the end, and it is steps from `first` on that are timed.
+    """
 
     steps: int
     valid_every: int
+    first: int = 1
 
 
 class Learning(Protocol):
@@ -34,6 +39,10 @@ class Learning(Protocol):
 
     def step(self, loss: torch.Tensor, part: str = "") -> None:
         """Differentiate `loss` by the parameters of the model's child `part` and move only those."""
+        ...
+
+    def settle(self) -> None:
+        """Hear that a method has put weights in place itself: what was averaged of them begins anew."""
         ...
 
     def autocast(self) -> AbstractContextManager[Any]:
@@ -54,6 +63,10 @@ class Method(Protocol):
 
     def prepare(self, model: nn.Module) -> None:
         """What is learned from the data before step 1: scales of input and target."""
+        ...
+
+    def rates(self, model: nn.Module) -> Mapping[nn.Parameter, float]:
+        """The share of the learning rate that a parameter takes, where that is not the whole."""
         ...
 
     def pace(self) -> Pace:

@@ -28,17 +28,18 @@ class Drawable(Prediction, Protocol):
 
 @dataclass(frozen=True)
 class Label:
-    """One of several classes, with the probability of each."""
+    """One of several classes, with the probability of each. `sure`: whether answers as probable as this one are to be relied on."""
 
     label: str
     probability: float
     probabilities: dict[str, float] = field(repr=False)
+    sure: bool = True
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"{self.label} ({100 * self.probability:.1f} %)"
+        return f"{self.label} ({100 * self.probability:.1f} %{'' if self.sure else ', not sure'})"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A trained model, ready to answer: evaluation mode, no gradients, the precision it was trained in."""
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,11 +16,29 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
     return torch.autocast(device.type, dtype)
 
 
+@dataclass(frozen=True)
+class Trust:
+    """How far answers are to be believed, as the validation split showed (oversight/calibration.py): logits are divided by
+    `temperature`, and an answer is sure where its probability is `threshold` or more."""
+
+    temperature: float = 1.0
+    threshold: float = 0.0
+
+
 class Predictor:
     """Calls `model` in evaluation mode; the learner puts it back to training when it goes on."""
 
-    def __init__(self, model: nn.Module, device: torch.device, precision: str = "f32") -> None:
-        self.model, self.device, self.precision = model, device, precision
+    def __init__(self, model: nn.Module, device: torch.device, precision: str = "f32", trust: Trust = Trust()) -> None:
+        self.model, self.device, self.precision, self.trust = model, device, precision, trust
+
+    @property
+    def threshold(self) -> float:
+        """The least probability of a sure answer."""
+        return self.trust.threshold
+
+    def trusted(self, trust: Trust) -> "Predictor":
+        """The same model, whose answers are believed as far as `trust` says."""
+        return Predictor(self.model, self.device, self.precision, trust)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """The model's output for `x` (B, ...), float32."""
@@ -27,4 +46,5 @@ class Predictor:
             self.model.eval()
         with torch.inference_mode(), autocast(self.device, self.precision):
             output: torch.Tensor = self.model(x.to(self.device))
-            return output.float()
+            output = output.float()
+            return output if self.trust.temperature == 1 else output / self.trust.temperature

@@ -10,11 +10,12 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -108,6 +109,19 @@ class Run:
         """Replace one of the run's JSON files atomically."""
         with self._room():
             replace(self.folder / f"{name}.json", json.dumps(content, indent=1, ensure_ascii=False))
+
+    def keep(self, name: str, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Replace a file of tensors beside the JSON files atomically: what was found out about the trained network."""
+        path = self.folder / f"{name}.safetensors"
+        with self._room():
+            save_file({k: t.detach().cpu().contiguous().clone() for k, t in tensors.items()}, path.with_name(path.name + ".part"))
+            path.with_name(path.name + ".part").replace(path)
+
+    def kept(self, name: str) -> dict[str, torch.Tensor]:
+        """The tensors that `keep` wrote; {} where it never did."""
+        path = self.folder / f"{name}.safetensors"
+        with _whole(path):
+            return load_file(path) if path.exists() else {}
 
     def tell(self, event: events.Event) -> None:
         """Add an event to the run's."""

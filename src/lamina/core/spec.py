@@ -44,11 +44,13 @@ class Vector(_Part):
 
 class Column(_Part):
     """One column of a table. A number is itself, NaN where it is missing; a category is its place in `categories` from 1
-    on, 0 where it is missing or was not seen in training. A `date` is a number of days since 1970."""
+    on, 0 where it is missing or was not seen in training. A `date` is a number of days since 1970; a number may be a
+    `part` of the date in the column `name`, which then stands several times in a table."""
 
     name: str
     kind: Literal["number", "category", "date"] = "number"
     categories: tuple[str, ...] = ()
+    part: Literal["", "day of year", "weekday", "hour"] = ""
 
 
 class Table(_Part):
@@ -63,7 +65,8 @@ class Table(_Part):
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.columns)
+        """The columns that a row is written in, each once."""
+        return tuple(dict.fromkeys(column.name for column in self.columns))
 
 
 class Text(_Part):

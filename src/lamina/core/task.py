@@ -34,7 +34,8 @@ class Evaluation:
     """Figures of one split; `intervals` are 95 %; `details` is JSON (a confusion matrix, per-class figures).
 
     `scores`: one figure a row, (N,), so that two models can be compared row by row: 1 or 0 for right or wrong, the squared
-    error of numbers; None where rows have none. `output`: what the model said, (N, K) logits or numbers.
+    error of numbers; None where rows have none. `output`: what the model said, (N, K) logits or numbers. `seconds`: what it
+    took a rival to learn and to answer, 0 where it was not measured.
     """
 
     metrics: dict[str, float]
@@ -42,6 +43,7 @@ class Evaluation:
     details: dict[str, Any] = field(default_factory=dict)
     scores: torch.Tensor | None = None
     output: torch.Tensor | None = None
+    seconds: float = 0.0
 
 
 class Predicting(Protocol):
@@ -49,6 +51,11 @@ class Predicting(Protocol):
 
     model: Any  # an nn.Module whose children the task knows
     device: torch.device
+
+    @property
+    def threshold(self) -> float:
+        """The least probability of a sure answer."""
+        ...
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """The model's output, in evaluation mode, float32."""

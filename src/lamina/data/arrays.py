@@ -2,20 +2,30 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from lamina.core import rng
 from lamina.core.batch import Batch
-from lamina.core.data import Account, Data
+from lamina.core.data import Account, Data, Split
 from lamina.core.errors import DataError
 from lamina.core.spec import Classes, Image, Labels, Numbers, Spec, Vector
 from lamina.data.manner import manner_of
 from lamina.data.split import grouped_parts, last_part, stratified_parts
 
 TEST_SHARE, VALID_SHARE, MOST_VALID = 0.2, 0.15, 5000
+
+
+class Divisible(Split, Protocol):
+    """A split that can be cut; `y` (N,) or (N, K)."""
+
+    y: torch.Tensor
+
+    def part(self, indices: torch.Tensor) -> "Divisible":
+        """The split that holds only the rows at `indices`."""
+        ...
 
 
 class ArraySplit:
@@ -86,8 +96,8 @@ class Given:
     """What a user's folders or columns say of the split. `groups` (N,): rows of one group stay together; `moments` (N,): the
     latest rows are held out. Parts that are given are taken as they are; what is missing is cut from the rows."""
 
-    valid: ArraySplit | None = None
-    test: ArraySplit | None = None
+    valid: Divisible | None = None
+    test: Divisible | None = None
     groups: torch.Tensor | None = None
     moments: torch.Tensor | None = None
 
@@ -97,7 +107,7 @@ class Given:
         return Given(self.valid, self.test, groups, moments)
 
 
-def cut(name: str, spec: Spec, rows: ArraySplit, seed: int, given: Given = Given(), sheet: str = "") -> Data:
+def cut(name: str, spec: Spec, rows: Divisible, seed: int, given: Given = Given(), sheet: str = "") -> Data:
     """Rows as train, validation and test; without a test of its own a fifth is kept for it."""
     least = 1 + (given.test is None) + (given.valid is None)
     if len(rows) < least:

@@ -1,6 +1,6 @@
 """What a user hands over in Python, in the terms of a spec that was already learned: one input or many, rows with answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +8,21 @@ import numpy as np
 import torch
 
 from lamina.core.errors import DataError, quoted
-from lamina.core.spec import Classes, Image, Input, Labels, Spec
-from lamina.data.arrays import ArraySplit
+from lamina.core.spec import Classes, Image, Input, Labels, Spec, Table, Text
+from lamina.data import texts
+from lamina.data.arrays import ArraySplit, Divisible
 from lamina.data.inputs import read_all
 
 
-def rows_of(spec: Spec, x: Any, y: Any, weight: Any = None) -> ArraySplit:
+def rows_of(spec: Spec, x: Any, y: Any, weight: Any = None) -> Divisible:
     """Inputs (N, ...) and targets (N,) or (N, K) as rows of a known spec; DataError for what does not belong to it."""
     inputs, _ = inputs_of(spec.input, x)
     y = np.asarray(y)
     if y.ndim == 0 or len(inputs) != len(y):
         raise DataError("as many inputs as targets", f"`{len(inputs)}` inputs and `{y.size if y.ndim == 0 else len(y)}` targets",
                         "Check how the arrays were made.")
+    if isinstance(spec.input, Text):
+        return texts.rows_of(spec, [str(one) for one in inputs], _answers(spec, y))
     return ArraySplit(read_all(spec.input, inputs), _answers(spec, y), checked_weight(weight, len(y)))
 
 
@@ -40,13 +43,18 @@ def inputs_of(spec: Input, x: Any) -> tuple[Sequence[Any], bool]:
     """The inputs one by one, and whether `x` was a single one.
 
     Pictures: a path, (H, W) or (H, W, C) is one, a list or (N, H, W[, C]) many; tensors have their channels first.
-    Rows: `5.1,3.5` or (D,) is one, a list of them or (N, D) many.
+    Rows: `5.1,3.5` or (D,) is one, a list of them or (N, D) many; of a table also a dict by column, and a frame. Texts: a
+    string is one, a list of them many.
     """
-    if isinstance(x, str | Path):
+    if isinstance(x, str | Path | Mapping):
         return [x], True
+    if isinstance(spec, Text):
+        return [str(one) for one in x], False
+    if isinstance(spec, Table) and hasattr(x, "columns"):  # a frame of polars or pandas
+        return [dict(zip(x.columns, row, strict=True)) for row in x.to_numpy().astype(object)], False
     if isinstance(x, list | tuple) and (isinstance(spec, Image) or not x or not np.isscalar(x[0])):
         return [_channels_last(spec, one) for one in x], False
-    array = np.asarray(_channels_last(spec, x))
+    array = np.asarray(_channels_last(spec, x), dtype=object if isinstance(spec, Table) else None)
     return ([array], True) if _is_one(spec, array) else (list(array), False)
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from lamina.core.errors import DataError, quoted
 
 PARTS = {
-    "train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test", "testing": "test",
+    "train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid", "dev": "valid",
+    "test": "test", "testing": "test",
 }  # fmt: skip
 
 

@@ -38,6 +38,7 @@ class Answers:
     column: str = ""
     refused: list[Refusal] = field(default_factory=list)
     meaning: list[str] = field(default_factory=list)
+    tables: list[Entry] = field(default_factory=list)
 
 
 def answers(files: Files, pictures: Sequence[Entry], asked: Asked) -> Answers:
@@ -72,7 +73,7 @@ def _by_folder(pictures: Sequence[Entry], found: Sequence[Place]) -> Answers:
 def _by_table(files: Files, table: Entry, pictures: Sequence[Entry], found: Sequence[Place], asked: Asked) -> Answers:
     _, load = next(files.contents([table]))
     said = tables.labelling(load(), table.name, [entry.name for entry in pictures], asked.target, asked.group)
-    told = Answers(column=said.column, group=said.group, refused=list(said.refused))
+    told = Answers(column=said.column, group=said.group, refused=list(said.refused), tables=[table])
     labels: dict[str, str | float] = dict(zip(said.label, _values(list(said.label.values())), strict=True))
     for entry, place in zip(pictures, found, strict=True):
         if entry.name not in labels:

@@ -43,6 +43,7 @@ class Photos:
     rows: torch.Tensor
     names: tuple[str, ...]
     refused: tuple[Refusal, ...]
+    folder: Path
 
 
 def photos(files: Files, wanted: Sequence[Entry], asked: str, image: Callable[[], Image]) -> Photos:
@@ -114,7 +115,7 @@ def _opened(folder: Path) -> Photos:
     os.utime(folder / "index.json")
     pictures = torch.from_file(str(file), size=math.prod(shape), dtype=torch.uint8).view(shape)
     refused = tuple(Refusal(**one) for one in index["refused"])
-    return Photos(image, pictures, torch.tensor(index["rows"], dtype=torch.int64), tuple(index["names"]), refused)
+    return Photos(image, pictures, torch.tensor(index["rows"], dtype=torch.int64), tuple(index["names"]), refused, folder)
 
 
 def _sums(file: Path) -> list[int]:

@@ -63,6 +63,9 @@ class GAN:
     def prepare(self, model: nn.Module) -> None:
         """Nothing is learned before step 1: bytes become [-1, 1] whatever the data."""
 
+    def rates(self, model: nn.Module) -> Mapping[nn.Parameter, float]:
+        return {}
+
     def pace(self) -> Pace:
         steps = max(1, round(self.config.epochs * self.per_epoch))
         return Pace(steps, max(1, math.ceil(self.config.epochs / MOST_VALIDATIONS)) * self.per_epoch)

@@ -74,6 +74,9 @@ class PPO:
     def prepare(self, model: nn.Module) -> None:
         """Nothing is known of the environment before it is played."""
 
+    def rates(self, model: nn.Module) -> Mapping[nn.Parameter, float]:
+        return {}
+
     def pace(self) -> Pace:
         each = self.config.envs * self.config.horizon
         return Pace(math.ceil(self.config.steps / each), max(1, math.ceil(self.config.valid_steps / each)))

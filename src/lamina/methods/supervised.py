@@ -9,18 +9,18 @@ from torch import nn
 
 from lamina.core.batch import Batch
 from lamina.core.config import knob
-from lamina.core.data import Split
+from lamina.core.data import Split, batches
 from lamina.core.errors import UsageError, quoted
 from lamina.core.method import Learning, Pace
-from lamina.core.spec import Classes, Labels, Spec
+from lamina.core.spec import Classes, Labels, Spec, Text
 from lamina.methods.augmenting import Augmenting, check, varied
 from lamina.nn import FITTING_LOSSES, LOSSES
 from lamina.nn.scale import ROWS
 from lamina.nn.scaled import Scaled
 
 MOST_VALIDATIONS = 40
-TO_LEARN_FROM = 5000  # pictures, for what a network derives from them before it is trained
 AUXILIARY = 0.3  # of the loss of a head that a network has while training (Szegedy et al. 2015, section 5)
+TO_LEARN_FROM = 5000  # pictures, for what a network derives from them before it is trained
 Loss = Callable[..., torch.Tensor]  # (output, target) -> (B,)
 
 
@@ -45,6 +45,8 @@ class Supervised:
         self.batch = min(config.batch, len(split))
         self.per_epoch = len(split) // self.batch  # the rest of an epoch waits for the next shuffle
         self.loss = fitting_loss(spec, config)
+        if config.mixup and isinstance(spec.input, Text):
+            raise UsageError("numbers or pictures to mix with `mixup`", "texts", "Leave `mixup` out.")
         self._weights = class_weights(spec, split) if config.class_weights else None
         self._order: tuple[int, torch.Tensor] = (-1, torch.empty(0))
         check(config)
@@ -55,17 +57,29 @@ class Supervised:
         return Scaled(net, spec)
 
     def prepare(self, model: nn.Module) -> None:
-        """Learn the scales from the training split, and from nothing else."""
+        """Learn the scales from the training split, and from nothing else.
+
+        A network that has `learn` sees scaled inputs, one that has `count` all rows and their answers.
+        """
+        assert isinstance(model, Scaled)
+        count: Any = getattr(model.net, "count", None)
+        if count is not None:
+            count(batches(self.split))
+        if not any(hasattr(part, "learn") for part in (model.input, model.target, model.net)):
+            return
         some = torch.arange(0, len(self.split), max(1, len(self.split) // ROWS))
         rows = self.split.batch(some)
-        assert isinstance(model, Scaled)
         if not isinstance(model.input, nn.Identity):
             model.input.learn(rows["x"])
         learn: Any = getattr(model.net, "learn", None)
         if learn is not None:  # of a layer that is derived from the data and not trained
-            learn(model.input(rows["x"][:TO_LEARN_FROM]))
+            x = rows["x"]
+            learn(model.input(x[:: -(-len(x) // TO_LEARN_FROM)]))
         if not isinstance(model.target, nn.Identity):
             model.target.learn(rows["y"])
+
+    def rates(self, model: nn.Module) -> Mapping[nn.Parameter, float]:
+        return {}
 
     def pace(self) -> Pace:
         steps = max(1, round(self.config.epochs * self.per_epoch))
@@ -85,13 +99,14 @@ class Supervised:
         with learner.autocast():
             output = model.scaled(batch["x"])
         main, *auxiliary = output if isinstance(output, tuple) else (output,)
-        loss = self._mean_loss(learner, main.float(), batch)
+        loss = self.mean_loss(learner, main.float(), batch)
         for other in auxiliary:
-            loss = loss + AUXILIARY * self._mean_loss(learner, other.float(), batch)
+            loss = loss + AUXILIARY * self.mean_loss(learner, other.float(), batch)
         learner.step(loss)
         return {"loss": loss.detach()}
 
-    def _mean_loss(self, learner: Learning, output: torch.Tensor, batch: Batch) -> torch.Tensor:
+    def mean_loss(self, learner: Learning, output: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """The loss of the network's own outputs (B, ...), over the batch, by the weights of its rows."""
         y = batch["y"]
         if not isinstance(self.spec.target, Classes | Labels):
             scale: Any = learner.model.target
@@ -107,7 +122,11 @@ class Supervised:
 
     def _losses(self, output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         smooth = {"smoothing": self.config.label_smoothing} if self.config.label_smoothing else {}
-        losses = self.loss(output, y, **smooth)
+        if output.ndim > 2:  # (B, k, K): each of k members learns for itself
+            members = output.shape[1]
+            losses = self.loss(output.flatten(0, 1), y.repeat_interleave(members, 0), **smooth).view(-1, members).mean(1)
+        else:
+            losses = self.loss(output, y, **smooth)
         return losses if self._weights is None else losses * self._weights.to(y.device)[y]
 
     def counters(self, step: int) -> dict[str, float]:
@@ -139,6 +158,6 @@ def class_weights(spec: Spec, split: Split) -> torch.Tensor:
     """(K,) inverse frequencies with mean one over the examples."""
     if not isinstance(spec.target, Classes):
         raise UsageError("classes to weigh with `class_weights`", f"{spec.target.kind}", "Leave `class_weights` out.")
-    y = split.batch(torch.arange(len(split)))["y"]
+    y = torch.cat([batch["y"] for batch in batches(split)])
     counts = torch.bincount(y, minlength=spec.target.size).clamp(min=1)
     return len(y) / (spec.target.size * counts)

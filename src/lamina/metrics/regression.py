@@ -5,6 +5,7 @@ import math
 import torch
 
 from lamina.metrics.intervals import of_mean
+from lamina.metrics.paired import of_root
 
 
 class Regression:
@@ -33,8 +34,9 @@ class Regression:
             "r2": r2.mean().item(), "loss": squared.mean().item(),
         }  # fmt: skip
 
-    def interval(self) -> tuple[float, float]:
-        """95 % interval of the mean absolute error."""
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """95 % intervals of the root mean squared and of the mean absolute error."""
         output, y = self.pairs()
         errors = (output - y).abs().mean(1)
-        return of_mean(errors.mean().item(), errors.std(correction=0).item(), len(errors))
+        mae = of_mean(errors.mean().item(), errors.std(correction=0).item(), len(errors))
+        return {"rmse": of_root((output - y).square().mean(1)), "mae": mae}

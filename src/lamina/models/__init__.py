@@ -5,8 +5,10 @@ from lamina.core.registry import Registry
 MODELS = Registry("model", {
     "perceptron": "lamina.models.perceptron:Perceptron",
     "mlp": "lamina.models.mlp:MLP",
+    "tabular": "lamina.models.tabular:Tabular",
     "lenet": "lamina.models.lenet:LeNet",
     "cnn": "lamina.models.cnn:CNN",
+    "bag": "lamina.models.bag:Bag",
     "airbench": "lamina.models.airbench:Airbench",
     "resnet18": "lamina.models.resnet:resnet18",
     "resnet34": "lamina.models.resnet:resnet34",

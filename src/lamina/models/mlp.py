@@ -1,6 +1,5 @@
 """The multi-layer perceptron (Rumelhart, Hinton & Williams 1986): hidden layers of any number and width."""
 
-import math
 from itertools import pairwise
 
 import torch
@@ -9,7 +8,7 @@ from torch import nn
 
 from lamina.core.config import knob
 from lamina.core.spec import Spec
-from lamina.nn.layers import Style, dense, initialize
+from lamina.nn.layers import Style, dense, flat_size, initialize
 
 
 class Config(Style):
@@ -23,7 +22,7 @@ class MLP(nn.Module):
 
     def __init__(self, spec: Spec, config: Config) -> None:
         super().__init__()
-        widths = math.prod(spec.input.shape), *config.hidden
+        widths = flat_size(spec.input), *config.hidden
         self.blocks = nn.Sequential(*(layer for i, o in pairwise(widths) for layer in dense(i, o, config)))
         self.head = nn.Linear(widths[-1], spec.target.size)
         initialize(self, config.init, config.activation)

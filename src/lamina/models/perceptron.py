@@ -1,14 +1,12 @@
 """One layer of weights: the perceptron (Rosenblatt 1958) with a soft output, i.e. linear or logistic regression."""
 
-import math
-
 import torch
 from torch import nn
 
 from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.spec import Spec
-from lamina.nn.layers import initialize
+from lamina.nn.layers import flat_size, initialize
 
 
 class Config(knobs.Config):
@@ -22,7 +20,7 @@ class Perceptron(nn.Module):
 
     def __init__(self, spec: Spec, config: Config) -> None:
         super().__init__()
-        self.head = initialize(nn.Linear(math.prod(spec.input.shape), spec.target.size), config.init, "identity")
+        self.head = initialize(nn.Linear(flat_size(spec.input), spec.target.size), config.init, "identity")
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.head(x.flatten(1))

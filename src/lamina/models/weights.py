@@ -18,6 +18,7 @@ from lamina.core.config import build, config_of
 from lamina.core.errors import DataError, UsageError
 from lamina.core.spec import Classes, Image, Spec
 from lamina.models import MODELS
+from lamina.nn.scale import InputScale
 from lamina.nn.scaled import Scaled
 
 MOST_BYTES = 4 << 30
@@ -91,6 +92,7 @@ def words(model: str) -> dict[str, str]:
 def put(model: Scaled, state: State, keep_head: bool = True) -> list[str]:
     """`load` into the network of a model, whose input then has the scale of the published weights."""
     started_anew = load(model.net, state, keep_head)
+    assert isinstance(model.input, InputScale), "pictures are scaled"
     model.input.fix(_published(model.net).scale)
     return started_anew
 
@@ -171,9 +173,10 @@ def _published_shapes() -> dict[str, tuple[Published, Shapes]]:
     for name in MODELS:
         try:
             with torch.device("meta"):
-                net = MODELS[name](spec, build(name, config_of(MODELS[name]), words(name)))
+                net: nn.Module = MODELS[name](spec, build(name, config_of(MODELS[name]), words(name)))
         except UsageError:
             continue
+        tensors = _shapes(net.state_dict())
         if isinstance(net, Backbone) and net.published is not None:
-            found[name] = net.published, _shapes(net.state_dict())
+            found[name] = net.published, tensors
     return found

@@ -3,10 +3,14 @@
 Every built-in model takes its `Style` knobs, so that each is chosen by one word on any of them.
 """
 
+import math
+
 from torch import nn
 
 from lamina.core import config as knobs
 from lamina.core.config import knob
+from lamina.core.errors import UsageError
+from lamina.core.spec import Input, Text
 from lamina.nn import ACTIVATIONS, INITS
 from lamina.nn.dropout import Dropout
 from lamina.nn.norm import brings_bias, layer_with_norm
@@ -19,6 +23,13 @@ class Style(knobs.Config):
     norm: str = knob("none", "normalization: see `lamina list norms`", search="choice")
     dropout: float = knob(0.0, "share of units that are silenced while training", low=0, high=0.95, search="linear")
     init: str = knob("auto", "first weights: see `lamina list inits`", search="choice")
+
+
+def flat_size(spec: Input) -> int:
+    """How many numbers a row is when it is laid out flat; UsageError for texts, which have no fixed length."""
+    if isinstance(spec, Text):
+        raise UsageError("rows of numbers or pictures", "texts, `kind` text as input", "Choose a model of texts: `--model bag`.")
+    return math.prod(spec.shape)
 
 
 def dense(inputs: int, outputs: int, style: Style) -> list[nn.Module]:

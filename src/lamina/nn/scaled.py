@@ -39,8 +39,10 @@ class Scaled(nn.Module):
 
     def scaled(self, x: torch.Tensor) -> torch.Tensor:
         """The network's own output: logits, or numbers in deviations."""
-        x = self.input(x)
-        if self.channels_last:
-            x = x.contiguous(memory_format=torch.channels_last)
-        output: torch.Tensor = self.net(x)
+        output: torch.Tensor = self.net(self.laid_out(x))
         return output
+
+    def laid_out(self, x: torch.Tensor) -> torch.Tensor:
+        """What the network sees of `x`: scaled, in the memory order of its weights."""
+        x = self.input(x)
+        return x.contiguous(memory_format=torch.channels_last) if self.channels_last else x

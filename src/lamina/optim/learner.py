@@ -7,12 +7,13 @@ model only through it, so that a distributed wrapper can be put around the model
 
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from copy import deepcopy
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import Field
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -24,6 +25,8 @@ from lamina.optim import OPTIMIZERS, SCHEDULES
 from lamina.optim.penalties import penalize, shorten
 from lamina.optim.schedules import warm
 
+Rate = Annotated[float, Field(ge=0)] | Literal["auto"]
+UNFOUND = 1e-3  # the rate of a learner whose plan has not been made
 FUSED = ("cpu", "cuda")  # devices on which torch moves all parameters in one call
 
 
@@ -31,7 +34,7 @@ class Config(knobs.Config):
     """How the weights move."""
 
     optimizer: str = knob("adamw", "which optimizer: see `lamina list optimizers`", search="choice")
-    learning_rate: float = knob(1e-3, "size of a step", low=0, search="log")
+    learning_rate: Rate = knob(1e-3, "size of a step; auto finds it before the first step", search="log")
     momentum: float | None = knob(None, "share of the last step that is kept, for momentum, nesterov, rmsprop, muon", low=0, high=1)
     beta1: float | None = knob(None, "decay of the mean gradient, for the adam family, lion, muon", low=0, high=1)
     beta2: float | None = knob(None, "decay of the mean squared gradient, for the same", low=0, high=1)
@@ -47,14 +50,19 @@ class Config(knobs.Config):
 
 
 class Learner:
-    """A model that is learning. `parts` are the children with an optimizer each; () is the whole model."""
+    """A model that is learning. `parts` are the children with an optimizer each; () is the whole model.
 
-    def __init__(self, model: nn.Module, config: Config, parts: Sequence[str], seed: int, device: torch.device) -> None:
+    rates: the share of the learning rate that a parameter takes, where that is not the whole.
+    """
+
+    def __init__(self, model: nn.Module, config: Config, parts: Sequence[str], seed: int, device: torch.device,
+                 rates: Mapping[nn.Parameter, float] = {}) -> None:
         self.model = model.to(device)
         self.config, self.seed, self.device = config, seed, device
         self.precision = "f32"
-        self.steps = 1  # of the whole run, for the schedule; the plan sets it
-        self._parts = {name: _Part(model.get_submodule(name), config, device) for name in parts or ("",)}
+        self.steps = self.first = 1  # of the whole run, and the one where the schedule begins; the plan sets them
+        self.rate = UNFOUND if config.learning_rate == "auto" else config.learning_rate
+        self._parts = {name: _Part(model.get_submodule(name), config, device, rates) for name in parts or ("",)}
         self._schedule = SCHEDULES[config.schedule]
         self._factor = 1.0  # of plateau
         self._stale = 0
@@ -65,8 +73,11 @@ class Learner:
         """Set the learning rates of this step (1 is the first), and the model to training."""
         if not self.model.training:
             self.model.train()
-        progress = (step - 1) / self.steps
-        rate = self.config.learning_rate * self._schedule(progress) * self._factor * warm(progress, self.config.warmup)
+        progress = max(0, step - self.first) / (self.steps - self.first + 1)
+        self.set_rate(self.rate * self._schedule(progress) * self._factor * warm(progress, self.config.warmup))
+
+    def set_rate(self, rate: float) -> None:
+        """The learning rate of the next step."""
         for part in self._parts.values():
             part.set_rate(rate)
 
@@ -81,6 +92,11 @@ class Learner:
         if mine.count % self.config.accumulate == 0:
             mine.move(loss.detach())
             self._average(part)
+
+    def settle(self) -> None:
+        """Begin the average anew from weights that a method has put in place itself."""
+        if self._averaged is not None:
+            self._averaged.load_state_dict(self.model.state_dict())
 
     def check(self) -> None:
         """Raise if a gradient since the last check was not finite; on a GPU only this waits for the device."""
@@ -133,20 +149,20 @@ class Learner:
 class _Part:
     """The parameters that one optimizer moves."""
 
-    def __init__(self, module: nn.Module, config: Config, device: torch.device) -> None:
+    def __init__(self, module: nn.Module, config: Config, device: torch.device, rates: Mapping[nn.Parameter, float]) -> None:
         self.parameters = list(module.parameters())
         if not any(p.requires_grad for p in self.parameters):
             raise UsageError("a model with something to learn", f"`{type(module).__name__}`, whose parameters are all frozen",
                              "Give it a layer with weights, or call `requires_grad_(True)` on it.")
         self.config = config
-        self.optimizer = _optimizer(module, config, device)
+        self.optimizer = _optimizer(module, config, device, rates)
         self.on_device = device.type != "cpu" and bool(self.optimizer.defaults.get("fused"))
         self.broken = torch.zeros((), device=device)  # how often the fused kernel kept the weights still
         self.count = 0
 
     def set_rate(self, rate: float) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
 
     def differentiate(self, loss: torch.Tensor) -> None:
         """Add the gradient of `loss`, as a share of `accumulate` micro-batches."""
@@ -200,7 +216,7 @@ class _Part:
         self.count = state["count"]
 
 
-def _optimizer(module: nn.Module, config: Config, device: torch.device) -> torch.optim.Optimizer:
+def _optimizer(module: nn.Module, config: Config, device: torch.device, rates: Mapping[nn.Parameter, float]) -> torch.optim.Optimizer:
     """The optimizer by name, with those knobs that its constructor takes; a knob left open keeps the constructor's own."""
     make = OPTIMIZERS[config.optimizer]
     taken = inspect.signature(make).parameters
@@ -209,8 +225,8 @@ def _optimizer(module: nn.Module, config: Config, device: torch.device) -> torch
         own = taken["betas"].default
         offered["betas"] = tuple(b if a is None else a for a, b in zip((config.beta1, config.beta2), own, strict=True))
     settings = {k: v for k, v in offered.items() if k in taken and v is not None}
-    groups = _groups(module, config.weight_decay, "hidden" in taken)
-    optimizer: torch.optim.Optimizer = make(groups, lr=config.learning_rate, **settings)
+    groups = _by_rate(_groups(module, config.weight_decay, "hidden" in taken), rates)
+    optimizer: torch.optim.Optimizer = make(groups, lr=UNFOUND if config.learning_rate == "auto" else config.learning_rate, **settings)
     return optimizer
 
 
@@ -231,6 +247,14 @@ def _groups(module: nn.Module, decay: float, tells_hidden: bool) -> list[dict[st
     else:
         groups = [{"params": list(module.parameters()), "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
+
+
+def _by_rate(groups: list[dict[str, Any]], rates: Mapping[nn.Parameter, float]) -> list[dict[str, Any]]:
+    """The groups, each divided by the share of the learning rate that its parameters take."""
+    return [
+        {**group, "params": [p for p in group["params"] if rates.get(p, 1.0) == share], "share": share}
+        for group in groups for share in sorted({rates.get(p, 1.0) for p in group["params"]})
+    ]  # fmt: skip
 
 
 Pairs = tuple[list[torch.Tensor], list[torch.Tensor], list[tuple[torch.Tensor, torch.Tensor]]]

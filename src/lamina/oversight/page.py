@@ -40,6 +40,9 @@ figcaption { font-size: .78rem; line-height: 1.3; color: var(--quiet); overflow-
 .good { border-color: var(--green); }
 .bars { display: grid; grid-template-columns: minmax(4rem, 10rem) 1fr auto; gap: .15rem .6rem; align-items: center; }
 .bars > div { overflow-wrap: anywhere; } .bars svg { width: 100%; height: 1rem; display: block; } .bars rect { fill: var(--blue); }
+figure svg { max-width: 100%; height: auto; } details { margin: .3rem 0; } summary { cursor: pointer; padding: .2rem 0; }
+pre { overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
+a.cell { color: inherit; padding: .1rem .4rem; border-radius: .25rem; }
 """
 
 

@@ -1,6 +1,7 @@
 """What can be measured of a photo without any network: light, contrast, sharpness, and a thumbnail to compare it by."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -65,10 +66,10 @@ def sizes(rows: Rows) -> np.ndarray:
     Only the head of a file is read."""
     from PIL import Image as pil
 
-    found = []
+    found, folder = [], Path(str((rows.data.origin or {}).get("name", "")))
     for row in range(len(rows)):
         try:
-            with pil.open(rows.file(row)) as opened:
+            with pil.open(folder / rows.file(row)) as opened:
                 found.append(opened.size)
         except (OSError, ValueError):
             return np.zeros((0, 2), int)

@@ -12,8 +12,9 @@ from lamina.oversight.rows import Rows
 from lamina.oversight.same import equal, of_groups
 from lamina.oversight.tables_problems import unlike
 
-DARK, BRIGHT = 25.0, 235.0  # mean light of 0..255
-EMPTY = 4.0  # contrast below which nothing is to be seen
+DARK, BRIGHT = 40.0, 225.0  # mean light of 0..255
+FAINT = 20.0  # contrast (standard deviation) above which a subject stands out, on however dark or bright a ground
+EMPTY = 4.0  # and below which nothing is to be seen
 FAR = 6.0  # robust deviations from the other photos
 LONG = 3.0  # sides of a photo that is far from square
 SMALLEST_PHOTO = 32  # pixels; smaller ones are drawings or digits, whose light is not judged
@@ -35,16 +36,16 @@ def problems(rows: Rows) -> list[Problem]:
 
 def same_photos(rows: Rows) -> list[Problem]:
     """Photos that are equal pixel by pixel."""
-    groups = equal(rows.inputs())
-    return of_groups(rows, groups, unlikely=True, what="photos")
+    return of_groups(rows, equal(rows), unlikely=True, what="photos")
 
 
 def _light(rows: Rows, found: Measures) -> list[Problem]:
+    faint = (found.contrast >= EMPTY) & (found.contrast < FAINT)
     bad = {
         "photos that show nothing": (found.contrast < EMPTY, "They are nearly of one colour.", "Remove them."),
-        "photos that are too dark": ((found.light < DARK) & (found.contrast >= EMPTY), "Little can be seen in them.",
+        "photos that are too dark": ((found.light < DARK) & faint, "Little can be seen in them.",
                                      "Brighten them, or keep them if new photos will be as dark."),
-        "photos that are too bright": ((found.light > BRIGHT) & (found.contrast >= EMPTY), "Little can be seen in them.",
+        "photos that are too bright": ((found.light > BRIGHT) & faint, "Little can be seen in them.",
                                        "Expose them again, or keep them if new photos will be as bright."),
     }  # fmt: skip
     return [problem for name, (mask, means, do) in bad.items() for problem in _about(rows, np.flatnonzero(mask), name, means, do)]

@@ -12,6 +12,7 @@ import numpy as np
 
 from lamina.core.data import Account
 from lamina.core.spec import Classes, Image, Table, Text, Vector
+from lamina.oversight.columns import Cells
 from lamina.oversight.rows import PARTS, Rows
 
 Severity = Literal["serious", "worth", "note"]
@@ -41,8 +42,8 @@ class Problem:
         return found
 
 
-def problems(rows: Rows) -> list[Problem]:
-    """Everything that is found wrong, the worst first. No network is trained."""
+def problems(rows: Rows, survey: Sequence[Cells] = ()) -> list[Problem]:
+    """Everything that is found wrong, the worst first. No network is trained. survey: all columns of a table's file."""
     from lamina.oversight import photos_problems, tables_problems, texts_problems
 
     kind = rows.data.spec.input
@@ -50,7 +51,7 @@ def problems(rows: Rows) -> list[Problem]:
     if isinstance(kind, Image):
         found += photos_problems.problems(rows)
     elif isinstance(kind, Table | Vector):
-        found += tables_problems.problems(rows)
+        found += tables_problems.problems(rows, survey)
     elif isinstance(kind, Text):
         found += texts_problems.problems(rows)
     return ranked(found)

@@ -1,5 +1,6 @@
 """Rows of equal inputs: the same twice, the same in training and in the test (a leak), the same with two answers."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -15,16 +16,15 @@ GROUPS_SHOWN = 12
 
 def same_rows(rows: Rows, unlikely: bool, what: str = "rows") -> list[Problem]:
     """Problems of rows whose inputs are equal. unlikely: by chance no two would be; else equal rows are natural, and a note."""
-    return of_groups(rows, equal(rows.inputs()), unlikely, what)
+    return of_groups(rows, equal(rows), unlikely, what)
 
 
-def equal(x: np.ndarray) -> list[np.ndarray]:
-    """Groups of two and more rows of x (N, ...) that are equal byte by byte."""
-    flat = np.ascontiguousarray(x.reshape(len(x), -1))
-    keys = flat.view(np.dtype((np.void, flat.dtype.itemsize * flat.shape[1]))).reshape(-1)
-    _, group, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    order = np.argsort(group, kind="stable")
-    return [members for members in np.split(order, np.cumsum(counts)[:-1]) if len(members) > 1]
+def equal(rows: Rows) -> list[np.ndarray]:
+    """Groups of two and more rows whose inputs are equal byte by byte, told by their hashes."""
+    places: dict[bytes, list[int]] = {}
+    for row, one in enumerate(one for x in rows.batches() for one in x.numpy()):
+        places.setdefault(hashlib.blake2b(one.tobytes(), digest_size=16).digest(), []).append(row)
+    return [np.asarray(members) for members in places.values() if len(members) > 1]
 
 
 def of_groups(rows: Rows, groups: list[np.ndarray], unlikely: bool, what: str, how: str = "identical") -> list[Problem]:

@@ -1,5 +1,7 @@
 """What is wrong with a table: columns that say nothing or too much, gaps, values far out, the same row twice."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from lamina.oversight import shift
@@ -15,25 +17,28 @@ FAR_IN_LOG = 6.0  # the same of logarithms, so that a column with a long tail is
 STANDS_FOR_NOTHING = 0.005  # share of one far value from which it must be a code, as -999
 MOST_COLUMNS = 300
 ROWS_A_COLUMN = 5
+LEFT_OUT, LEAVE_OUT = "Nothing: training leaves them out.", "Leave them out: `drop=COLUMN` for a table, or out of the file."
 
 
-def problems(rows: Rows) -> list[Problem]:
-    """What is found in rows of numbers or mixed columns."""
+def problems(rows: Rows, survey: Sequence[Cells] = ()) -> list[Problem]:
+    """What is found in rows of numbers or mixed columns; survey: all columns of the file, where the reader left some out."""
     columns = cells(rows)
-    found = _empty(columns) + _named(columns) + _gaps(columns) + _leaks(columns[:MOST_COLUMNS], rows)
+    out = [column for column in survey if column.name not in {kept.name for kept in columns}]
+    found = _empty(columns, False) + _named(columns, False) + _empty(out, True) + _named(out, True) + _gaps(columns)
+    found += _leaks(columns[:MOST_COLUMNS], rows)
     return found + _far(columns, rows) + _few(columns, rows) + same_rows(rows, _is_fine(columns)) + _unlike(columns, rows)
 
 
-def _empty(columns: list[Cells]) -> list[Problem]:
+def _empty(columns: Sequence[Cells], out: bool) -> list[Problem]:
     names = tuple(column.name for column in columns if column.is_constant())
-    return _about(names, "columns that say nothing", "note", "The same value in every row.", "Leave them out of the file.")
+    return _about(names, "columns that say nothing", "note", "The same value in every row, or none.", LEFT_OUT if out else LEAVE_OUT)
 
 
-def _named(columns: list[Cells]) -> list[Problem]:
+def _named(columns: Sequence[Cells], out: bool) -> list[Problem]:
     names = tuple(column.name for column in columns if column.names_rows())
-    return _about(names, "columns that number or name the rows", "worth",
+    return _about(names, "columns that number or name the rows", "note" if out else "worth",
                   "Every row has a value of its own, so it tells nothing of a new row; a network may learn the rows by heart.",
-                  "Leave them out of the file.")
+                  LEFT_OUT if out else LEAVE_OUT)
 
 
 def _gaps(columns: list[Cells]) -> list[Problem]:
@@ -55,7 +60,7 @@ def _leaks(columns: list[Cells], rows: Rows) -> list[Problem]:
                 f"`{column.name}` gives the answer away", "serious", 1,
                 f"A small tree on this column alone avoids {gained:.1%} of a trivial model's error on rows held out. It may have been "
                 "written down after the answer was known, or be the answer in other words.",
-                "If it is not known when you want to predict, leave the column out of the file.", (column.name,)))
+                f"If it is not known when you want to predict, leave it out: `drop={column.name}`.", (column.name,)))
     return found
 
 

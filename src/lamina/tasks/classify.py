@@ -54,7 +54,7 @@ class Classify:
         logits = predictor(read_all(spec.input, inputs)).cpu()
         if isinstance(spec.target, Labels):
             return [_label_set(row, spec.target.names) for row in logits.sigmoid().tolist()]
-        return [_label(row, spec.target.names) for row in logits.softmax(1).tolist()]
+        return [_label(row, spec.target.names, predictor.threshold) for row in logits.softmax(1).tolist()]
 
 
 def _answers(predictor: Predicting, split: Split) -> tuple[torch.Tensor, torch.Tensor]:
@@ -71,9 +71,9 @@ def _evaluate_labels(predictor: Predicting, split: Split) -> Evaluation:
     return Evaluation(gathered.value(), {"accuracy": gathered.interval()}, {}, ((said > 0) == y.bool()).all(1).float(), said)
 
 
-def _label(probabilities: list[float], names: tuple[str, ...]) -> Label:
+def _label(probabilities: list[float], names: tuple[str, ...], threshold: float) -> Label:
     best = max(range(len(names)), key=probabilities.__getitem__)
-    return Label(names[best], probabilities[best], dict(zip(names, probabilities, strict=True)))
+    return Label(names[best], probabilities[best], dict(zip(names, probabilities, strict=True)), probabilities[best] >= threshold)
 
 
 def _label_set(probabilities: list[float], names: tuple[str, ...]) -> LabelSet:

@@ -33,7 +33,7 @@ class Regress:
         for batch in batches(split):
             gathered.update(predictor(batch["x"]), batch["y"])
         said, y = gathered.pairs()
-        return Evaluation(gathered.value(), {"mae": gathered.interval()}, {}, (said - y).square().mean(1), said.float())
+        return Evaluation(gathered.value(), gathered.intervals(), {}, (said - y).square().mean(1), said.float())
 
     def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Drawable | None:
         return None

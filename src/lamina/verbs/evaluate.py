@@ -1,16 +1,47 @@
-"""evaluate: the figures of a run on its test split, each look counted."""
+"""evaluate: the figures of a run on its test split, each look counted; or on other data, which are no look at the test."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from lamina.core.errors import DataError
 from lamina.core.task import Evaluation
-from lamina.verbs.trained import open_run
+from lamina.oversight.familiar import strange_rows
+from lamina.verbs.data import reader
+from lamina.verbs.trained import Trained, open_run
 
 
-def evaluate(folder: Path, device: str = "auto") -> tuple[Evaluation, int]:
-    """The figures of the run's best weights on its test split, and how often that split was looked at, now included."""
+@dataclass(frozen=True)
+class Judged:
+    """Figures of `rows` rows. `looks`: how often the sealed test was looked at, this time included; 0 for other data, of which
+    `strange` rows are unlike the training data."""
+
+    found: Evaluation
+    rows: int
+    looks: int = 0
+    strange: int = 0
+
+
+def evaluate(folder: Path, data: Path | None = None, device: str = "auto") -> Judged:
+    """The figures of the run's best weights on its sealed test split, or on the photos, table or texts at `data`."""
     trained = open_run(folder, device=device)
-    found = trained.task.evaluate(trained.predictor, trained.data().test, trained.described["seed"] + 1)
-    result = trained.run.read("result") if (folder / "result.json").exists() else {"test_looks": 0}
+    if data is not None:
+        return _other(trained, data)
+    test = trained.data().test
+    found = trained.task.evaluate(trained.predictor, test, trained.described["seed"] + 1)
+    return Judged(found, len(test), looked(trained))
+
+
+def looked(trained: Trained) -> int:
+    """Count one more look at the test split of a run."""
+    result = trained.run.read("result") if (trained.run.folder / "result.json").exists() else {"test_looks": 0}
     result["test_looks"] += 1
     trained.run.write("result", result)
-    return found, result["test_looks"]
+    return int(result["test_looks"])
+
+
+def _other(trained: Trained, data: Path) -> Judged:
+    split = reader(data, trained.described["configs"]["data"]).rows(trained.spec)
+    if len(split) == 0:
+        raise DataError("at least one row with an answer", f"none in `{data}`", "Give data with the answers that the run knows.")
+    found = trained.task.evaluate(trained.predictor, split, trained.described["seed"] + 1)
+    return Judged(found, len(split), strange=strange_rows(trained.familiar(), trained.predictor, trained.spec, split))

@@ -17,6 +17,7 @@ from lamina.core.spec import Spec
 from lamina.core.task import Task
 from lamina.tasks import TASKS
 from lamina.verbs import own_module
+from lamina.verbs.judge import trust_of
 from lamina.verbs.request import Request
 from lamina.verbs.setup import rebuild
 from lamina.verbs.train import Outcome, described
@@ -59,9 +60,9 @@ def from_outcome(request: Request, outcome: Outcome, events: Sequence[Event]) ->
         outcome.setup.learner.model.load_state_dict(best.state_dict())
     best.eval()
     result = {
-        "task": outcome.setup.task.name, "reason": outcome.reason, "test_looks": 0, "valid": outcome.valid.metrics,
+        "task": outcome.setup.task.name, "reason": outcome.reason, "test_looks": 0,
         "seconds": outcome.seconds, "cpu_seconds": outcome.cpu_seconds,
-    } if outcome.run is None else outcome.run.read("result")  # fmt: skip
+    } | outcome.judgement.to_json() if outcome.run is None else outcome.run.read("result")  # fmt: skip
     folder = None if outcome.run is None else outcome.run.folder
     config, spec = described(request, outcome.setup), outcome.setup.data.spec
     return Learned(config, outcome.plan.model_dump(), spec, outcome.predictor, result, tuple(events), folder)
@@ -111,5 +112,5 @@ def unpack(packed: dict[str, Any], net: nn.Module | None) -> Learned:
     spec = Spec.model_validate(packed["spec"])
     model = rebuild(packed["config"], spec, net)
     model.load_state_dict(packed["weights"])
-    predictor = Predictor(model.eval(), machine.pick("cpu"), packed["plan"]["precision"])
+    predictor = Predictor(model.eval(), machine.pick("cpu"), packed["plan"]["precision"], trust_of(packed["result"]))
     return Learned(packed["config"], packed["plan"], spec, predictor, packed["result"], packed["events"])

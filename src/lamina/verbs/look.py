@@ -3,24 +3,26 @@ which labels are doubtful."""
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lamina.core.data import Data
-from lamina.core.errors import UsageError
+from lamina.core.errors import DataError, UsageError
 from lamina.core.run import replace as write
-from lamina.core.spec import Actions, Classes, Table
+from lamina.core.spec import Actions, Classes
 from lamina.data.report import say
 from lamina.oversight import label_errors
+from lamina.oversight.columns import Cells
 from lamina.oversight.features import Features
-from lamina.oversight.framing import columns_of, questions
+from lamina.oversight.framing import questions, ranked
 from lamina.oversight.label_errors import Doubt
 from lamina.oversight.look import Look
 from lamina.oversight.look_page import page_of
 from lamina.oversight.problems import problems
 from lamina.oversight.rows import Rows
+from lamina.oversight.table_survey import is_table, survey
 from lamina.verbs.data import config_of, load_data
 from lamina.verbs.trained import Trained, open_run
 
@@ -38,7 +40,7 @@ def look(data: Any, *, device: str = "auto", seed: int = 0, **knobs: Any) -> Loo
     elif is_run(Path(data)):
         found = _of_run(Path(data), device, knobs)
     else:
-        found = _of_data(load_data(str(data), _generous(str(data), knobs), seed), str(data), bool(knobs.get("target")))
+        found = _of_word(str(data), _generous(str(data), knobs), seed)
     return replace(found, seconds=time.perf_counter() - began)
 
 
@@ -63,13 +65,27 @@ def _generous(word: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
     return ({"allow_refused": 1.0} if "allow_refused" in known else {}) | given
 
 
-def _of_data(data: Data, word: str, asked: bool = True) -> Look:
-    """asked: the user named the target, so others are not proposed."""
+def _of_word(word: str, knobs: dict[str, Any], seed: int) -> Look:
+    """A table is surveyed first: every column of it could be the target, unless the user named one."""
+    columns = survey(Path(word)) if is_table(Path(word)) else []
+    asked = str(knobs.get("target", ""))
+    try:
+        data = load_data(word, knobs, seed)
+    except DataError:
+        others = ranked(columns)
+        if asked or not others:
+            raise
+        data = load_data(word, knobs | {"target": others[0].name}, seed)  # the column that the reader guessed was none to predict
+    return _of_data(data, word, columns, asked)
+
+
+def _of_data(data: Data, word: str, columns: Sequence[Cells] = (), asked: str = "") -> Look:
+    """columns: of a table's file, each of which could be the target if none is `asked` for by name."""
     if isinstance(data.spec.target, Actions):
         return Look(word, data, None, questions(None, data, word), [])
     rows = Rows(data)
-    others = columns_of(rows) if isinstance(data.spec.input, Table) and not asked else ()
-    return Look(word, data, rows, questions(rows, data, word, others), problems(rows))
+    possible = [column for column in columns if asked in ("", column.name)]
+    return Look(word, data, rows, questions(rows, data, word, possible), problems(rows, columns))
 
 
 def _of_run(folder: Path, device: str, knobs: Mapping[str, Any]) -> Look:

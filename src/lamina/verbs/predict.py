@@ -2,29 +2,76 @@
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from glob import glob
 from pathlib import Path
 from typing import Any
 
-from lamina.core.errors import DataError
+import torch
+
+from lamina.core.errors import DataError, UsageError
 from lamina.core.predictions import Drawable, Prediction
+from lamina.data.inputs import read_all
 from lamina.data.pictures import ENDINGS
-from lamina.verbs.trained import open_run
+from lamina.oversight.why import Why, why
+from lamina.verbs.data import reader
+from lamina.verbs.trained import Trained, open_run
 
 
-def predict(folder: Path, words: Sequence[str], device: str = "auto", out: Path | None = None) -> list[tuple[str, Prediction]]:
-    """Each input's name and its answer. words: files, folders, globs, rows of numbers, or `-` for standard input.
+@dataclass(frozen=True)
+class Answer:
+    """What was said of one input. `unlike`: how the input differs from the training data, "" where it does not; `files`: what
+    was drawn to explain it, by its kind."""
 
-    Answers that are pictures are written to `out` (RUN/predictions) and named by their file.
+    name: str
+    prediction: Prediction
+    unlike: str = ""
+    why: Why | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        reasons = {} if self.why is None else {"why": {**self.why.facts, **self.files}}
+        return {"input": self.name, **self.prediction.to_json(), "unlike": self.unlike, **reasons}
+
+    def lines(self) -> list[str]:
+        """For a person."""
+        mark = f"   ({self.unlike})" if self.unlike else ""
+        reasons = [] if self.why is None else [f"    {line}" for line in self.why.lines]
+        return [f"{self.name}: {self.prediction}{mark}", *reasons, *(f"    {kind}: {path}" for kind, path in self.files.items())]
+
+
+def predict(folder: Path, words: Sequence[str], device: str = "auto", out: Path | None = None, explain: bool = False) -> list[Answer]:
+    """An answer to each input. words: files, folders, globs, rows of numbers, or `-` for standard input.
+
+    Pictures, whether answers or reasons (`explain`), are written to `out` (RUN/predictions).
     """
     trained = open_run(folder, device=device)
-    takes = trained.task.takes(trained.spec)
-    inputs = [(word, word) for word in words] if takes == "words" else list(_inputs(words, takes == "pictures"))
-    answers = trained.task.predict(trained.predictor, trained.spec, [one for _, one in inputs])
-    place = out or folder / "predictions"
-    named = zip([name for name, _ in inputs], answers, strict=True)
-    return [(_save(answer, place, name) if isinstance(answer, Drawable) else name, answer) for name, answer in named]
+    takes, place = trained.task.takes(trained.spec), out or folder / "predictions"
+    if takes == "words":
+        drawn = zip(words, trained.task.predict(trained.predictor, trained.spec, words), strict=True)
+        return [Answer(_save(answer, place, name) if isinstance(answer, Drawable) else name, answer) for name, answer in drawn]
+    pictures = takes == "pictures"
+    inputs = list(_inputs(words, pictures)) if pictures else [found for word in words for found in _rows_of(word, trained)]
+    x = read_all(trained.spec.input, [one for _, one in inputs])
+    answers = trained.task.predict(trained.predictor, trained.spec, x)
+    unlike = trained.familiar().unlike(trained.predictor, trained.spec, x)
+    reasons = _reasons(trained, x) if explain else [None] * len(x)
+    return [Answer(name, answer, strange, reason, _drawn(reason, place, name))
+            for (name, _), answer, strange, reason in zip(inputs, answers, unlike, reasons, strict=True)]
+
+
+def _reasons(trained: Trained, x: torch.Tensor) -> Sequence[Why | None]:
+    try:
+        data = trained.data()
+    except UsageError:  # data from Python, or files that changed: neighbours go by their rows
+        data = None
+    return why(trained.predictor, trained.spec, x, trained.familiar(), data)
+
+
+def _drawn(reason: Why | None, folder: Path, name: str) -> dict[str, str]:
+    """Write the pictures of the reasons; their files by kind."""
+    return {} if reason is None else {kind: _save(one, folder, f"{name} {kind}") for kind, one in reason.pictures.items()}
 
 
 def _save(picture: Drawable, folder: Path, name: str) -> str:
@@ -32,6 +79,22 @@ def _save(picture: Drawable, folder: Path, name: str) -> str:
     path = folder / (re.sub(r"[^\w-]+", "-", name) + picture.ending)
     picture.save(path)
     return str(path)
+
+
+def _rows_of(word: str, trained: Trained) -> Iterable[tuple[str, Any]]:
+    """The rows of a file as the run's kind of reader opens it; any other word is a row or a text itself."""
+    if word == "-" or not _is_there(word):
+        return _inputs([word], pictures=False)
+    names, rows = reader(Path(word), trained.described["configs"]["data"], trained.spec.input.kind).inputs(trained.spec)
+    return zip(names, rows, strict=True)
+
+
+def _is_there(word: str) -> bool:
+    """Whether a word is the name of a file; a row too long to be a name is none."""
+    try:
+        return Path(word).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _inputs(words: Sequence[str], pictures: bool) -> Iterable[tuple[str, Any]]:

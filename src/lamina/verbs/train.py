@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,14 @@ from lamina.core.run import FORMAT, Run
 from lamina.core.spec import Spec
 from lamina.core.task import Evaluation
 from lamina.loop import Fit, Job
+from lamina.oversight import report
 from lamina.oversight.pictures import draw_run
 from lamina.plan import Config as LoopConfig
 from lamina.plan import Plan, make
 from lamina.verbs import own_module
 from lamina.verbs.consumers import Budget, Patience, Until
 from lamina.verbs.data import data_of_run
+from lamina.verbs.judge import Judgement, beside_rivals, judge, remember, rows_of
 from lamina.verbs.request import Request
 from lamina.verbs.setup import Setup, prepare
 
@@ -36,18 +38,32 @@ class Watcher:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a training reached. `predictor` answers with the best weights; `run` is None for one in memory."""
+    """What a training reached; `run` is None for one in memory."""
 
     setup: Setup
     plan: Plan
     run: Run | None
     reason: str
-    predictor: Predictor
-    valid: Evaluation
-    test: Evaluation
-    baselines: dict[str, Evaluation] = field(default_factory=dict)
+    judgement: Judgement
     seconds: float = 0.0
     cpu_seconds: float = 0.0
+
+    @property
+    def predictor(self) -> Predictor:
+        """Answers with the best weights."""
+        return self.judgement.predictor
+
+    @property
+    def valid(self) -> Evaluation:
+        return self.judgement.valid
+
+    @property
+    def test(self) -> Evaluation:
+        return self.judgement.test
+
+    @property
+    def baselines(self) -> dict[str, Evaluation]:
+        return self.judgement.baselines
 
 
 def plan(request: Request) -> tuple[Setup, Plan]:
@@ -154,10 +170,12 @@ def _finish(fit: Fit, setup: Setup, reason: str, clock: _Clock) -> Outcome:
     weights = job.run.load("best", ("weights",))["weights"] if job.run else fit.best_weights
     assert weights is not None, "a finished run was validated"
     predictor.model.load_state_dict(weights)
-    valid = setup.task.evaluate(predictor, setup.data.valid, setup.learner.seed)
-    test = setup.task.evaluate(predictor, setup.data.test, setup.learner.seed + 1)
-    baselines = setup.task.baselines(setup.data) if job.run else {}
-    outcome = Outcome(setup, job.plan, job.run, reason, predictor, valid, test, baselines, *clock.read())
+    config = setup.configs["loop"]
+    assert isinstance(config, LoopConfig)
+    found = judge(setup.task, setup.data, predictor, setup.learner.seed, config.sure)
+    if job.run is not None:
+        found = beside_rivals(found, setup.task, setup.data, clock.read()[0])
+    outcome = Outcome(setup, job.plan, job.run, reason, found, *clock.read())
     if job.run is not None:
         _keep(job.run, outcome)
     return outcome
@@ -167,11 +185,13 @@ def _keep(run: Run, outcome: Outcome) -> None:
     looks = (run.read("result")["test_looks"] if (run.folder / "result.json").exists() else 0) + 1
     run.write("result", {
         "task": outcome.setup.task.name, "reason": outcome.reason, "test_looks": looks,
-        "valid": outcome.valid.metrics, "test": outcome.test.metrics, "test_intervals": outcome.test.intervals,
-        "test_details": outcome.test.details, "baselines": {name: found.metrics for name, found in outcome.baselines.items()},
+        "test": outcome.test.metrics, "test_intervals": outcome.test.intervals, "test_details": outcome.test.details,
+        "test_rows": "" if outcome.test.scores is None else rows_of(outcome.setup.data.test),
         "seconds": outcome.seconds, "cpu_seconds": outcome.cpu_seconds,
-    })  # fmt: skip
+    } | outcome.judgement.to_json())  # fmt: skip
+    remember(run, outcome.judgement, outcome.setup.data)
     draw_run(run, outcome.plan.monitor, outcome.test, outcome.setup.data.spec)
+    report.write(run, outcome.setup.data)
     for name, picture in outcome.setup.task.pictures(outcome.predictor, outcome.setup.data, outcome.plan.seed).items():
         run.draw(name, picture)
 

@@ -13,8 +13,10 @@ from lamina.core.predictor import Predictor
 from lamina.core.run import Run
 from lamina.core.spec import Spec
 from lamina.core.task import Task
+from lamina.oversight.familiar import Familiar
 from lamina.tasks import TASKS
 from lamina.verbs.data import data_of_run
+from lamina.verbs.judge import trust_of
 from lamina.verbs.setup import rebuild
 
 
@@ -27,6 +29,10 @@ class Trained:
     spec: Spec
     task: Task
     predictor: Predictor
+
+    def familiar(self) -> Familiar:
+        """What it knows of its training data."""
+        return Familiar(self.run.kept("familiar"))
 
     def data(self) -> Data:
         """The built-in data it was trained on, split as then; UsageError for data that were given from Python."""
@@ -52,4 +58,5 @@ def open_run(folder: Path, module: nn.Module | None = None, device: str = "auto"
                        "The run is damaged; restore the file, or train again.") from error
     where = machine.pick(device)
     precision = run.read("plan")["precision"]
-    return Trained(run, described, spec, TASKS[described["task"]](), Predictor(model.to(where), where, precision))
+    trust = trust_of(run.read("result") if (folder / "result.json").exists() else {})
+    return Trained(run, described, spec, TASKS[described["task"]](), Predictor(model.to(where), where, precision, trust))

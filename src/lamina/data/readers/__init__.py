@@ -9,7 +9,23 @@ from lamina.core.registry import Registry
 
 READERS = Registry("reader", {
     "photos": "lamina.data.readers.photos:PhotoReader",
+    "texts": "lamina.data.readers.texts:TextReader",  # before tables: a table of texts and their labels is theirs
+    "table": "lamina.data.readers.table:TableReader",
 })  # fmt: skip
+
+
+KINDS = {"image": "photos", "table": "table", "vector": "table", "text": "text"}  # the reader of each kind of input
+
+
+def reader_for(path: Path, kind: str) -> type[Reader]:
+    """The reader of files like those that a model with inputs of this `kind` was trained on; DataError where it cannot open the path."""
+    name = KINDS.get(kind, "")
+    if name not in READERS or not path.exists():
+        return reader_of(path)
+    found: type[Reader] = READERS[name]
+    if not found.suits(path):
+        raise DataError(f"{name} as in training", f"`{path}`, which looks like something else", "Give a file of the kind that was learned.")
+    return found
 
 
 def looks_like_path(name: str) -> bool:

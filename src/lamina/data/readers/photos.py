@@ -1,5 +1,6 @@
 """Photos: one folder a class, train, valid and test folders of them, or a folder with a table of labels; also in a zip or tar."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,8 @@ import torch
 from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.data import Account, Data, Refusal
-from lamina.core.errors import DataError
-from lamina.core.spec import Classes, Image, Numbers, Spec
+from lamina.core.errors import DataError, quoted
+from lamina.core.spec import Classes, Image, Numbers, Spec, Target
 from lamina.data.archives import files_of, is_archive
 from lamina.data.arrays import ArraySplit, Given, cut, target_of
 from lamina.data.decode import in_memory
@@ -22,6 +23,7 @@ from lamina.data.manner import manner_of
 from lamina.data.photo_answers import Answers, answers
 from lamina.data.photo_cache import Photos, fingerprint, photos
 from lamina.data.photo_size import shape_of
+from lamina.data.photo_twins import grouped, told, twins
 from lamina.data.pictures import ENDINGS
 from lamina.data.report import say
 
@@ -61,13 +63,21 @@ class PhotoReader:
 
     def data(self, seed: int) -> Data:
         found = answers(self.files, self.pictures, self.config)
+        if not found.used:
+            raise DataError("photos with an answer", "none; " + "; ".join(Account(0, tuple(found.refused)).lines()[:3]), "Check the names.")
         read = self._photos(found.used)
         refused = (*self.files.listing.refused, *found.refused, *read.refused)
         account = Account(len(read.names), refused).check(self.config.allow_refused, self.path.name)
         spec, y = self._spec(read, found)
-        parts = _parts(read, found, y)
-        data = cut(self.path.name, spec, parts["train"], seed, Given(parts.get("valid"), parts.get("test")))
-        return replace(data, sheet=f"photos in `{self.path.name}`", account=account, fingerprint=fingerprint(found.used))
+        same = twins(read)
+        part = [found.part[name] for name in read.names]
+        meaning = (*found.meaning, *_shape_told(read, self.config.size), *_parts_told(part), *self._left_out(found),
+                   *told(same, part, y.tolist()), *_lonely(spec.target, y))
+        parts = _parts(read, part, y)
+        groups = grouped(same, read.names, found.group)[torch.tensor([one == "train" for one in part])]
+        data = cut(self.path.name, spec, parts["train"], seed, Given(parts.get("valid"), parts.get("test"), groups))
+        mark = fingerprint([*found.used, *found.tables])
+        return replace(data, sheet=f"photos in `{self.path.name}`", account=account, meaning=meaning, fingerprint=mark)
 
     def rows(self, spec: Spec) -> ArraySplit:
         assert isinstance(spec.target, Classes), "photos of folders are classes"
@@ -94,6 +104,14 @@ class PhotoReader:
         size, fit = self.config.size, self.config.fit
         return photos(self.files, used, f"{size} {fit}", lambda: shape_of(self.files, used, size, fit))
 
+    def _left_out(self, found: Answers) -> list[str]:
+        """What else lies there and is not looked at."""
+        known = {entry.name for entry in (*self.pictures, *found.tables)}
+        others = Counter(entry.ending or "no ending" for entry in self.files.listing.entries if entry.name not in known)
+        lines = [f"{others.total()} files that are no pictures are left out: {quoted(others)}"] if others else []
+        hidden = self.files.listing.ignored
+        return lines + ([f"{hidden} hidden files or folders, or such that other programs left, are left out"] if hidden else [])
+
     def _spec(self, read: Photos, found: Answers) -> tuple[Spec, torch.Tensor]:
         target, y = target_of(np.asarray([found.label[name] for name in read.names]))
         if isinstance(target, Numbers):
@@ -102,11 +120,37 @@ class PhotoReader:
         return Spec(input=seen.model_copy(update={"fit": read.image.fit}), target=target), y
 
 
-def _parts(read: Photos, found: Answers, y: torch.Tensor) -> dict[str, ArraySplit]:
+def _parts(read: Photos, of: Sequence[str], y: torch.Tensor) -> dict[str, ArraySplit]:
     """The rows of each part; the one held-out part of two is the test."""
     everything = ArraySplit(read.pictures, y, where=read.names, rows=read.rows)
-    of = [found.part[name] for name in read.names]
     parts = {part: everything.part(torch.tensor([i for i, one in enumerate(of) if one == part])) for part in sorted(set(of))}
+    if "train" not in parts:
+        raise DataError("photos in `train` that can be used", "none", "Look at what was refused: `lamina look`.")
     if "valid" in parts and "test" not in parts:
         parts["test"] = parts.pop("valid")
     return parts
+
+
+def _shape_told(read: Photos, asked: int) -> list[str]:
+    image = read.image
+    ways = {"crop": "its middle is cut out", "squash": "it is pressed together", "pad": "its shorter side is filled up"}
+    why = "as asked" if asked else "by the shape of the photos: `data.size=N` overrules it"
+    colours = "grey" if image.channels == 1 else "colour"
+    return [f"{colours}, {image.height} x {image.width} pixels ({why}); of a photo of another shape {ways[image.fit]} (`data.fit`)"]
+
+
+def _parts_told(part: Sequence[str]) -> list[str]:
+    counts = Counter(part)
+    if len(counts) == 1:
+        return ["no folders of train, valid and test: a share of each class is held out for them"]
+    named = ", ".join(f"{name} ({count})" for name, count in sorted(counts.items()))
+    rest = "" if len(counts) > 2 else "; the held-out one is the sealed test, validation is cut from train"
+    return [f"parts from the names of folders: {named}{rest}"]
+
+
+def _lonely(target: Target, y: torch.Tensor) -> list[str]:
+    """Classes with one photo: it is either learned from or judged by, never both."""
+    if not isinstance(target, Classes):
+        return []
+    lonely = [target.names[i] for i in (torch.bincount(y, minlength=target.size) == 1).nonzero().flatten().tolist()]
+    return [f"classes with one photo, which cannot be both learned and tested: {quoted(lonely)}. Add some."] if lonely else []

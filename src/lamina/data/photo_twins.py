@@ -1,0 +1,54 @@
+"""Duplicates among the photos of a person's own: found once and kept beside the decoded photos, grouped, and told."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import torch
+
+from lamina.core.errors import DataError
+from lamina.data.duplicates import Pair, groups_of, pairs
+from lamina.data.photo_cache import DAMAGES, Photos
+
+FILE = "pairs-1.json"  # the number changes with the way in which they are found
+
+
+def twins(photos: Photos) -> list[Pair]:
+    """The pairs of duplicates, as places in `photos.names`."""
+    file = photos.folder / FILE
+    try:
+        return [Pair(**one) for one in json.loads(file.read_text(encoding="utf-8"))]
+    except DAMAGES:
+        pass
+    place = torch.argsort(photos.rows).tolist()  # of each row of the pictures
+    found = [_ordered(place[pair.first], place[pair.second], pair) for pair in pairs(photos.pictures)]
+    part = file.with_suffix(f".{os.getpid()}.part")
+    try:
+        part.write_text(json.dumps([asdict(pair) for pair in found]), encoding="utf-8")
+        part.replace(file)
+    except OSError:
+        part.unlink(missing_ok=True)  # they are at hand, so a full disk is no reason to stop
+    return found
+
+
+def grouped(found: Sequence[Pair], names: Sequence[str], group: Mapping[str, str]) -> torch.Tensor:
+    """(N,) int64: photos that stay together, as duplicates or by the user's column of groups; with a column an empty cell is no group."""
+    places: dict[str, int] = {}
+    same = [(places.setdefault(group[name], i), i) for i, name in enumerate(names) if group.get(name)]
+    return groups_of([*found, *(Pair(a, b, "exact", 1.0) for a, b in same if a != b)], len(names))
+
+
+def told(found: Sequence[Pair], part: Sequence[str], label: Sequence[object]) -> list[str]:
+    """What a person should know of the duplicates, a line each. DataError where the classes hold nothing but each other's photos."""
+    across = [pair for pair in found if label[pair.first] != label[pair.second]]
+    leaks = [pair for pair in found if part[pair.first] != part[pair.second]]
+    if len({i for pair in across for i in (pair.first, pair.second)}) == len(label):
+        raise DataError("other photos in each class", "classes that hold the same photos", "Put each photo into the class that it shows.")
+    lines = [f"{len(found)} pairs of photos are the same or nearly so; those of one part stay on one side of a cut"] if found else []
+    lines += [f"{len(across)} pairs of the same photo have two different answers: one of them is wrong"] if across else []
+    return lines + ([f"{len(leaks)} pairs of the same photo are in two parts, so that the test is not quite unseen"] if leaks else [])
+
+
+def _ordered(a: int, b: int, pair: Pair) -> Pair:
+    return Pair(min(a, b), max(a, b), pair.kind, pair.likeness)

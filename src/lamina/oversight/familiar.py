@@ -1,0 +1,123 @@
+"""Whether new inputs look like the training data, so that answers to what was never seen are marked.
+
+Pictures: the distance to the k-th nearest training picture among unit-length features (Sun et al. 2022, Out-of-distribution
+detection with deep nearest neighbors); the limit is the 99 % quantile of the validation split's distances, so one familiar
+picture in a hundred is marked. Tables: a number outside the range of the training rows. Texts: more unknown words than 99 %
+of the validation texts have.
+
+    M  training rows that are kept    N  new rows    F  features
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from lamina.core.data import Data, Split, batches
+from lamina.core.errors import quoted
+from lamina.core.predictor import Predictor
+from lamina.core.spec import Image, Spec, Table, Text, Vector
+from lamina.oversight.features import last_input
+
+MOST_KEPT, MOST_COMPARED = 2000, 500
+LEAST_COMPARED = 30  # validation rows without which no limit is set
+NEIGHBOUR = 10  # k
+QUANTILE = 0.99
+AT_ONCE = 256  # rows of one forward pass
+UNKNOWN_WORD = 1
+
+
+@dataclass(frozen=True)
+class Familiar:
+    """What is kept of the training data, as plain tensors: `features` (M, F) float16 of unit length and their `rows` (M,)
+    in the training split; `limit` (); or `low` and `high` (D,) of each column."""
+
+    kept: Mapping[str, torch.Tensor]
+
+    def unlike(self, predictor: Predictor, spec: Spec, x: torch.Tensor) -> list[str]:
+        """For each of (N, ...) inputs how it differs from the training data, "" where it does not."""
+        if "low" in self.kept and isinstance(spec.input, Vector | Table):
+            return [_outside(row, self.kept, spec.input) for row in x]
+        if "limit" not in self.kept:
+            return [""] * len(x)
+        limit = self.kept["limit"].item()
+        if isinstance(spec.input, Text):
+            return ["more unknown words than the training texts have" if s > limit else "" for s in _unknown(x).tolist()]
+        distance = nearest(self.kept["features"].float(), features(predictor, x))[0]
+        return ["unlike the training photos" if d > limit else "" for d in distance.tolist()]
+
+    def nearest_rows(self, found: torch.Tensor, count: int) -> list[list[int]]:
+        """The rows of the training split nearest to features (N, F), the nearest first; [] where none are kept."""
+        if "features" not in self.kept:
+            return [[]] * len(found)
+        order = (unit(found) @ self.kept["features"].float().T).argsort(dim=1, descending=True)[:, :count]
+        rows: list[list[int]] = self.kept["rows"][order].tolist()
+        return rows
+
+
+def strange_rows(familiar: Familiar, predictor: Predictor, spec: Spec, split: Split) -> int:
+    """How many rows of a split are unlike the training data."""
+    return sum(bool(reason) for batch in batches(split) for reason in familiar.unlike(predictor, spec, batch["x"]))
+
+
+def learn(predictor: Predictor, data: Data) -> Familiar:
+    """From the training split, with the limit from the validation split."""
+    kind = data.spec.input
+    if isinstance(kind, Vector | Table):
+        x = data.train.batch(torch.arange(len(data.train)))["x"]
+        return Familiar({"low": _filled(x, float("inf")).amin(0), "high": _filled(x, float("-inf")).amax(0)})
+    valid = data.valid.batch(spread(data.valid, MOST_COMPARED))["x"]
+    if isinstance(kind, Text):
+        return Familiar({"limit": _unknown(valid).quantile(QUANTILE)} if len(valid) >= LEAST_COMPARED else {})
+    return Familiar(_of_pictures(predictor, data, valid)) if isinstance(kind, Image) else Familiar({})
+
+
+def _of_pictures(predictor: Predictor, data: Data, valid: torch.Tensor) -> dict[str, torch.Tensor]:
+    rows = spread(data.train, MOST_KEPT)
+    kept = {"features": unit(features(predictor, data.train.batch(rows)["x"])).half(), "rows": rows}
+    if len(valid) < LEAST_COMPARED:
+        return kept
+    return kept | {"limit": nearest(kept["features"].float(), features(predictor, valid))[0].quantile(QUANTILE)}
+
+
+def features(predictor: Predictor, x: torch.Tensor) -> torch.Tensor:
+    """What the last linear layer sees of inputs (N, ...): (N, F)."""
+    return torch.cat([last_input(predictor, part) for part in x.split(AT_ONCE)])
+
+
+def spread(split: Split, most: int) -> torch.Tensor:
+    """Places of at most `most` rows of a split, evenly spread: (M,) int64."""
+    count = min(most, len(split))
+    return torch.arange(count) * len(split) // max(count, 1)
+
+
+def nearest(kept: torch.Tensor, found: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Distance (N,) of features (N, F) to their k-th nearest of `kept` (M, F), all of unit length; and its place (N,)."""
+    k = min(NEIGHBOUR, len(kept))
+    likeness, place = (unit(found) @ kept.T).topk(k, dim=1)
+    return (2 - 2 * likeness[:, -1]).clamp_min(0).sqrt(), place[:, -1]
+
+
+def unit(features: torch.Tensor) -> torch.Tensor:
+    """Rows brought to length one."""
+    return F.normalize(features.float(), dim=1)
+
+
+def _filled(x: torch.Tensor, value: float) -> torch.Tensor:
+    return torch.where(x.isnan(), value, x)
+
+
+def _unknown(x: torch.Tensor) -> torch.Tensor:
+    """The share of unknown words of each text (N, L)."""
+    return (x == UNKNOWN_WORD).sum(1).float() / (x != 0).sum(1).clamp_min(1)
+
+
+def _outside(row: torch.Tensor, kept: Mapping[str, torch.Tensor], kind: Vector | Table) -> str:
+    """The columns of one row (D,) that lie outside the training rows; a missing number lies nowhere."""
+    numbers = [c.kind != "category" for c in kind.columns] if isinstance(kind, Table) else [True] * len(row)
+    beyond = ((row < kept["low"]) | (row > kept["high"])).tolist()
+    names = kind.names or tuple(f"column {i}" for i in range(len(row)))
+    found = [name for name, far, number in zip(names, beyond, numbers, strict=True) if far and number]
+    return f"outside the training rows: {quoted(found, 5)}" if found else ""
+

@@ -1,0 +1,89 @@
+"""The judgement at the end of a training: how sure answers may be, the sealed test, the rivals beside it, and the verdict."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from lamina.core.data import Data, Split, batches
+from lamina.core.predictor import Predictor, Trust
+from lamina.core.run import Run
+from lamina.core.spec import Classes
+from lamina.core.task import Evaluation, Task
+from lamina.oversight.calibration import Calibration, calibrate
+from lamina.oversight.familiar import learn
+from lamina.oversight.verdict import Cost, Verdict, verdict
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What was found of the best weights. `valid` is what training saw: before the temperature, which `predictor` and `test` have."""
+
+    predictor: Predictor
+    valid: Evaluation
+    test: Evaluation
+    calibration: Calibration | None = None
+    baselines: dict[str, Evaluation] = field(default_factory=dict)
+    verdict: Verdict | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As result.json has it, but for the test's own figures."""
+        return {
+            "valid": self.valid.metrics, "calibration": None if self.calibration is None else self.calibration.to_json(),
+            "baselines": {name: rival_json(rival) for name, rival in self.baselines.items()},
+            "verdict": None if self.verdict is None else self.verdict.to_json(),
+        }  # fmt: skip
+
+
+def judge(task: Task, data: Data, predictor: Predictor, seed: int, sure: float) -> Judgement:
+    """Validation, calibration, and the one look at the test split. `sure`: accuracy that sure answers are to have."""
+    valid = task.evaluate(predictor, data.valid, seed)
+    calibration = _calibrated(data, valid, sure)
+    if calibration is not None:
+        predictor = predictor.trusted(calibration.trust)
+    return Judgement(predictor, valid, task.evaluate(predictor, data.test, seed + 1), calibration)
+
+
+def beside_rivals(found: Judgement, task: Task, data: Data, seconds: float) -> Judgement:
+    """The same with the rivals and the verdict. `seconds`: what the network took."""
+    rivals = task.baselines(data)
+    cost = Cost(seconds, sum(p.numel() for p in found.predictor.model.parameters()))
+    return Judgement(found.predictor, found.valid, found.test, found.calibration, rivals, verdict(found.test, rivals, cost))
+
+
+def remember(run: Run, found: Judgement, data: Data) -> None:
+    """Keep what later verbs need: what was said of each test row, and what the training data look like."""
+    rows = {"output": found.test.output, "scores": found.test.scores}
+    run.keep("test", {name: t for name, t in rows.items() if t is not None})
+    run.keep("familiar", learn(found.predictor, data).kept)
+
+
+def rows_of(split: Split) -> str:
+    """Differs where the rows of a split do: by their names, or where they have none by their inputs, and by their answers."""
+    where, digest = getattr(split, "where", ()), hashlib.sha256()
+    digest.update("\n".join(where).encode(errors="surrogateescape"))
+    for batch in batches(split):
+        digest.update(batch["y"].numpy().tobytes() + (b"" if where else batch["x"].numpy().tobytes()))
+    return digest.hexdigest()
+
+
+def rival_json(rival: Evaluation) -> dict[str, Any]:
+    """A rival's figures and what it cost."""
+    return {"metrics": rival.metrics, "intervals": rival.intervals, "seconds": rival.seconds}
+
+
+def trust_of(result: Mapping[str, Any]) -> Trust:
+    """What result.json says of how far answers are to be believed."""
+    found = result.get("calibration")
+    return Trust(**found["trust"]) if found else Trust()
+
+
+def _calibrated(data: Data, valid: Evaluation, sure: float) -> Calibration | None:
+    """None where answers are not one of several classes."""
+    if not isinstance(data.spec.target, Classes) or valid.output is None:
+        return None
+    rows = list(batches(data.valid))
+    weight = torch.cat([row["weight"] for row in rows]) if "weight" in rows[0] else None
+    return calibrate(valid.output, torch.cat([row["y"] for row in rows]), weight, data.spec.target.names, sure)
