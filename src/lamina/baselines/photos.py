@@ -66,9 +66,13 @@ def _best(data: Data, judge: Judge, features: Features) -> FeatureRival:
     scale = StandardScaler().fit(x)
     classes = data.spec.target.size if data.spec.target.kind == "classes" else 0
     tried = [_fitted(scale.transform(x), y, classes, strength) for strength in STRENGTHS]
-    rivals = [FeatureRival(features, lambda found, answer=answer: answer(scale.transform(found))) for answer in tried]
+    rivals = [FeatureRival(features, _after(scale, answer)) for answer in tried]
     sign, figure = (1, "accuracy") if classes else (-1, "rmse")
     return max(rivals, key=lambda rival: sign * judge(rival, data.valid).metrics[figure])
+
+
+def _after(scale: Any, answer: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda found: answer(scale.transform(found))
 
 
 def _fitted(x: np.ndarray, y: np.ndarray, classes: int, strength: float) -> Callable[[np.ndarray], np.ndarray]:
