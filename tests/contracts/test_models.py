@@ -20,7 +20,7 @@ from lamina.core.config import Config, build, config_of
 from lamina.core.data import Data
 from lamina.core.errors import UsageError
 from lamina.core.predictor import Predictor
-from lamina.core.spec import Actions, Classes, Image, Labels, Numbers, Spec, Text, Vector
+from lamina.core.spec import Actions, Classes, Column, Image, Labels, Numbers, Spec, Table, Text, Vector
 from lamina.data.arrays import ArraySplit
 from lamina.envs import episodes
 from lamina.methods import METHODS
@@ -36,6 +36,7 @@ INPUTS = {
     "8x8": Image(channels=1, height=8, width=8), "28x28": Image(channels=1, height=28, width=28),
     "64x64x3": Image(channels=3, height=64, width=64), "20x11": Image(channels=1, height=20, width=11), "vector": Vector(size=5),
     "texts": Text(words=("good", "bad", "film", "a", "the"), length=9),
+    "table": Table(columns=(Column(name="n"), Column(name="c", kind="category", categories=("p", "q")), Column(name="d", kind="date"))),
 }  # fmt: skip
 TARGETS = {"classes": Classes(names=("a", "b", "c")), "labels": Labels(names=("p", "q")), "numbers": Numbers(names=("u", "v"))}
 SPECS = {f"{i}-{t}": Spec(input=INPUTS[i], target=TARGETS[t]) for i in INPUTS for t in TARGETS}
@@ -61,6 +62,8 @@ def noise(spec: Spec) -> Data:
         "image": lambda: torch.randint(0, 256, shape, generator=random).byte(),
         "text": lambda: torch.randint(0, len(spec.input.words) + 2, shape, generator=random).int(),
     }.get(spec.input.kind, lambda: torch.randn(shape, generator=random))()
+    if isinstance(spec.input, Table):
+        x[:, 1], x[0, 0] = torch.arange(ROWS) % 3, torch.nan
     y = {
         "classes": torch.arange(ROWS) % spec.target.size,
         "labels": torch.randint(0, 2, (ROWS, spec.target.size), generator=random).float(),

@@ -199,4 +199,4 @@ def test_pictures_grow_to_their_full_size_and_stay() -> None:
     assert sides == sorted(sides)
     assert all(side % 2 == 0 for side in sides)
     assert shown(GROWN) == shown(1.0) == (32, 32)
-    assert shown(0.0, side=8) == (8, 8), "no picture is shown smaller than eight pixels"
+    assert shown(0.0, side=8) == (8, 8), "small pictures stay"

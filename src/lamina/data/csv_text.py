@@ -86,10 +86,10 @@ def _scan(opener: Opener, name: str, encoding: str) -> None:
             size += len(block)
             last = max(text.rfind("\n"), text.rfind("\r"))
             since = since + len(text) if last < 0 else len(text) - last
-            line += text.count("\n")
             if "\0" in text:
-                raise DataError("text", f"a zero byte near line {line + 1} of `{name}`",
+                raise DataError("text", f"a zero byte in line {line + text.partition(chr(0))[0].count(chr(10)) + 1} of `{name}`",
                                 "Save the table as CSV, or give the file its true ending.")
+            line += text.count("\n")
             if since > LONGEST_LINE:
                 raise DataError(f"lines of at most {LONGEST_LINE:,} characters", f"a longer one, line {line + 1} of `{name}`",
                                 "Check the line ends and the quotes of the file.")
@@ -164,9 +164,8 @@ def is_number(cell: str) -> bool:
 
 
 def looks_like_header(rows: list[list[str]]) -> bool:
-    """Whether the first row names the columns: no cell of it is a number, and none is empty but perhaps the first."""
-    first = rows[0]
-    return not any(is_number(cell) for cell in first) and (len(rows) == 1 or not any(cell.strip() == "" for cell in first[1:-1]))
+    """Whether the first row names the columns: no cell of it is a number."""
+    return not any(is_number(cell) for cell in rows[0])
 
 
 def _titles(rows: list[list[str]], named: bool) -> tuple[list[str], list[str]]:

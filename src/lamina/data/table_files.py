@@ -161,10 +161,13 @@ def _parquet(path: Path) -> pl.DataFrame:
 
 def _excel(path: Path) -> pl.DataFrame:
     try:
-        import fastexcel  # noqa: F401  (polars opens spreadsheets with it)
+        import fastexcel  # polars opens spreadsheets with it
     except ImportError:
         raise missing_package("fastexcel", "tables", "Excel files") from None
-    return pl.read_excel(path, drop_empty_rows=False)
+    try:
+        return pl.read_excel(path, drop_empty_rows=False)
+    except fastexcel.FastExcelError as error:
+        raise ValueError(str(error)) from error
 
 
 def _cells(column: pl.Series) -> pl.Series:

@@ -17,7 +17,7 @@ from lamina.data import augment
 from lamina.data.rand_augment import rand_augment
 
 GROWN = 0.7  # share of the run after which pictures are shown at full size
-LEAST_SIDE = 8  # pixels: no picture is shown smaller
+LEAST_SIDE = 16  # pixels: no picture is made smaller
 
 
 class Augmenting(knobs.Config):

@@ -73,7 +73,8 @@ class Supervised:
             model.input.learn(rows["x"])
         learn: Any = getattr(model.net, "learn", None)
         if learn is not None:  # of a layer that is derived from the data and not trained
-            learn(model.input(rows["x"][:: max(1, len(self.split) // TO_LEARN_FROM)]))
+            x = rows["x"]
+            learn(model.input(x[:: -(-len(x) // TO_LEARN_FROM)]))
         if not isinstance(model.target, nn.Identity):
             model.target.learn(rows["y"])
 

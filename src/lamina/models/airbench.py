@@ -16,10 +16,10 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import nn
 
+from lamina.core.backbone import Published, pictures
 from lamina.core.config import knob
-from lamina.core.errors import UsageError
-from lamina.core.spec import Image, Spec
-from lamina.nn.dropout import Dropout
+from lamina.core.spec import Spec
+from lamina.nn.head import Head
 from lamina.nn.layers import Style, conv, initialize
 from lamina.nn.whiten import Whiten
 
@@ -41,24 +41,21 @@ class Config(Style):
 class Airbench(nn.Module):
     """Stem, blocks, head: (B, C, H, W) -> (B, K)."""
 
+    published: Published | None = None
+
     def __init__(self, spec: Spec, config: Config) -> None:
         super().__init__()
-        if not isinstance(spec.input, Image):
-            raise UsageError("pictures for `airbench`", f"`{spec.input.kind}`", "Use `--model mlp` for rows of numbers.")
+        image = pictures(spec, "airbench", config.patch)
         self.mirror = config.mirror
-        whiten = Whiten(spec.input.channels, config.patch)
+        whiten = Whiten(image.channels, config.patch)
         self.stem = nn.Sequential(whiten, nn.ReLU())
-        side = min(spec.input.height, spec.input.width) - config.patch + 1
-        if side < 1:
-            raise UsageError(f"pictures of at least {config.patch} pixels a side", f"{spec.input.height}x{spec.input.width}",
-                             "Set a smaller `patch`, or use `--model mlp`.")
+        side = min(image.height, image.width) - config.patch + 1
         groups, inputs = [], 2 * whiten.size
         for n, width in enumerate(config.widths):
-            groups.append(_group(inputs, width, config, pool=side >> n >= 2))
+            groups.append(_group(inputs, width, config, pool=side >> n >= 4))
             inputs = width
         self.blocks = nn.Sequential(*groups)
-        self.pool = nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), Dropout(config.dropout))
-        self.head = nn.Linear(inputs, spec.target.size)
+        self.head = Head(inputs, spec.target.size, config.dropout)
         initialize(self, config.init, config.activation)
         if config.init == "auto":
             _begin_as_identity(self.blocks)
@@ -70,22 +67,21 @@ class Airbench(nn.Module):
         assert isinstance(whiten, Whiten)
         whiten.learn(x)
 
-    def stages(self) -> list[nn.Module]:
+    def stages(self) -> list[tuple[str, nn.Module]]:
         """The network's parts from the picture to the answer."""
-        return [self.stem, *self.blocks, self.head]
+        return [("stem", self.stem), *((f"group{n}", group) for n, group in enumerate(self.blocks)), ("head", self.head)]
 
     def maps(self, x: torch.Tensor) -> torch.Tensor:
         """The last convolution's places: (B, C, H, W) -> (B, F, h, w)."""
         found: torch.Tensor = self.blocks(self.stem(x))
         return found
 
-    def features(self, x: torch.Tensor) -> torch.Tensor:
-        """What the head reads: (B, C, H, W) -> (B, F)."""
-        found: torch.Tensor = self.pool(self.maps(x))
-        return found
+    def pool(self, maps: torch.Tensor) -> torch.Tensor:
+        """What the head reads: (B, F, h, w) -> (B, F)."""
+        return maps.amax((2, 3))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.head(self.features(x))
+        logits: torch.Tensor = self.head(self.pool(self.maps(x)))
         return logits
 
 

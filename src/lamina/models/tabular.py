@@ -30,8 +30,8 @@ FAR = 5.0  # deviations
 class Config(Style):
     """The widths of the hidden layers, the members of the ensemble and how columns are embedded."""
 
-    hidden: tuple[PositiveInt, ...] = knob((128, 128), "units in each hidden layer, as 64,64", search="choice")
-    members: int = knob(16, "perceptrons in the ensemble", low=1, high=256, search="log")
+    hidden: tuple[PositiveInt, ...] = knob((64, 64), "units in each hidden layer, as 64,64", search="choice")
+    members: int = knob(8, "perceptrons in the ensemble", low=1, high=256, search="log")
     bins: int = knob(8, "quantile bins in which a number is written beside itself; 0 for none", low=0, high=256, search="log")
 
 

@@ -76,6 +76,7 @@ class TableReader:
 
     def data(self, seed: int) -> Data:
         rows = self._rows()
+        Account(rows.frame.height, rows.refused).check(self.config.allow_refused, self.path.name)
         target, how = asking.target_name(rows.frame.columns, self.config.target)
         self._check_knobs(rows.frame.columns, target)
         rows = self._answerable(rows, target)
@@ -179,7 +180,7 @@ class TableReader:
     def _raw_moments(self, rows: _Rows) -> np.ndarray:
         cells = rows.frame[self.config.time]
         values = reading.dates(cells)[0] if reading.date_like(cells) else reading.numbers(cells)
-        found: np.ndarray = values.cast(pl.Float64).fill_null(np.nan).to_numpy()
+        found: np.ndarray = values.cast(pl.Float64).fill_null(np.nan).to_numpy().copy()
         if len(np.unique(found[~np.isnan(found)])) < 3:
             raise DataError(f"dates or numbers in `{self.config.time}`, to order the rows by", f"`{cells.drop_nulls().head(1).to_list()}`",
                             "Name another column: `--time COLUMN`.")
