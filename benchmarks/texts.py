@@ -34,7 +34,7 @@ def run(data: Path, seed: int, knobs: list[str], folder: Path) -> dict[str, floa
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     told = json.loads(done.stdout.splitlines()[-1])
     print("\n".join(line for line in done.stderr.splitlines() if "baseline" in line or "verdict" in line or "test" in line), flush=True)
-    figures = {name: found["accuracy"] for name, found in told["baselines"].items()}
+    figures = {name: found["metrics"]["accuracy"] for name, found in told["baselines"].items()}
     row = {"seed": seed, "accuracy": told["metrics"]["accuracy"], "valid": told["valid"]["accuracy"], **figures}
     return row | {"seconds": told["seconds"], "cpu_seconds": told["cpu_seconds"]}
 

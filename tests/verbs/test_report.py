@@ -280,7 +280,8 @@ def test_a_browser_shows_it_on_a_phone(runs: Runs, tmp_path: Path) -> None:
     frame.write_text(f'<!doctype html><iframe id="f" src="page.html" width="{PHONE}" height="900" onload="{measure}"></iframe>')
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
              "--disable-component-update", "--disable-sync", "--allow-file-access-from-files", f"--user-data-dir={tmp_path / 'chrome'}"]
-    dumped = subprocess.run([_browser(), *flags, "--dump-dom", frame.as_uri()], capture_output=True, text=True, timeout=PATIENCE, check=True)
+    words = [_browser(), *flags, "--dump-dom", frame.as_uri()]
+    dumped = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=True)
     measured = re.search(r"<title>(\d+) of (\d+)</title>", dumped.stdout)
     assert measured is not None, dumped.stdout[:300]
     assert int(measured[2]) > 350

@@ -20,7 +20,7 @@ from lamina.core.predictor import Predictor
 from lamina.core.spec import Image, Spec, Table, Text, Vector
 from lamina.oversight.features import last_input
 
-MOST_KEPT, MOST_COMPARED = 2000, 500
+MOST_KEPT, MOST_COMPARED = 1000, 300
 LEAST_COMPARED = 30  # validation rows without which no limit is set
 ROWS_A_NEIGHBOUR, MOST_NEIGHBOURS = 50, 50  # k is a fiftieth of the rows, so that it stays inside a class
 QUANTILE = 0.99
