@@ -97,7 +97,7 @@ def _hard_pictures(data: Data, quality: Quality, mirrored: bool) -> Choice:
     Chosen on held-out parts of CIFAR-10's and Fashion-MNIST's training images: results/small-pictures-settings.md.
     """
     colour = data.spec.input.shape[0] > 1
-    epochs = {"fast": 3.0, "good": 9.5 if colour else 7.0, "best": 30.0}[quality]
+    epochs = {"fast": 3.0, "good": 8.0 if colour else 6.0, "best": 30.0}[quality]
     return Choice("airbench", "supervised", {
         "batch": 256, "optimizer": "muon", "learning_rate": 0.03, "schedule": "linear", "label_smoothing": 0.2, "shift": 2,
         "flip": mirrored, "mirror": mirrored, "patch": 2 if colour else 3, "smallest": 0.7, "epochs": _more_of_few(epochs, data),
