@@ -59,7 +59,7 @@ def transfer(spec: Spec, quality: Quality, rows: int) -> Choice:
     epochs = {"fast": 0.0, "good": 4.0, "best": 8.0}[quality] * max(1.0, ENOUGH_PHOTOS / rows) ** 0.5
     words: dict[str, Any] = {
         "epochs": min(round(epochs, 1), MOST_EPOCHS), "flip": True, "learning_rate": 1e-3, "schedule": "one_cycle",
-        "weight_decay": 0.01, "crop": 0.4, "label_smoothing": 0.1,
+        "weight_decay": 0.01, "crop": 0.4, "label_smoothing": 0.1, "thaw": 4, "mirror": True,
     }  # fmt: skip
     if not isinstance(spec.target, Classes):
         del words["label_smoothing"]
