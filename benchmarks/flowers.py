@@ -10,6 +10,7 @@ The figures that Lamina states stand in results/flowers.md.
 import argparse
 import json
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -54,8 +55,7 @@ def unpacked(data: Path, folder: Path) -> Path:
 def few(photos: Path, seed: int, folder: Path) -> Path:
     """The same test with `FEW` photos of each class to train on, drawn by the seed."""
     place = folder / f"few{seed}"
-    place.mkdir()
-    (place / "val").symlink_to((photos / "val").resolve(), target_is_directory=True)
+    shutil.copytree(photos / "val", place / "val")
     for kind in sorted((photos / "train").iterdir()):
         (place / "train" / kind.name).mkdir(parents=True)
         for photo in random.Random(seed).sample(sorted(kind.iterdir()), FEW):

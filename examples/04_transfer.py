@@ -46,8 +46,8 @@ def shapes(names: tuple[str, ...], each: int) -> Data:
 
 
 def show(what: str, outcome: Outcome) -> None:
-    anew = f"; begins anew: {', '.join(outcome.setup.anew)}" if outcome.setup.anew else ""
-    print(f"{what:<48}{outcome.test.metrics['accuracy']:>6.3f}   ({outcome.setup.origin.partition(" `")[0]}{anew})")
+    anew = f"begins anew: {', '.join(outcome.setup.anew)}" if outcome.setup.anew else outcome.setup.origin
+    print(f"{what:<48}{outcome.test.metrics['accuracy']:>6.3f}   {anew}")
 
 
 def main() -> None:
