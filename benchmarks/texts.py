@@ -30,7 +30,8 @@ def main() -> None:
 
 def run(data: Path, seed: int, knobs: list[str], folder: Path) -> dict[str, float]:
     """One training; its figures and those of the rivals."""
-    words = [sys.executable, "-m", "lamina.cli", "train", str(data), *knobs, "--seed", str(seed), "--out", str(folder / str(seed)), "--json"]
+    words = [sys.executable, "-m", "lamina.cli", "train", str(data), *knobs]
+    words += ["--seed", str(seed), "--out", str(folder / str(seed)), "--json"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     told = json.loads(done.stdout.splitlines()[-1])
     print("\n".join(line for line in done.stderr.splitlines() if "baseline" in line or "verdict" in line or "test" in line), flush=True)
