@@ -42,4 +42,4 @@ with tempfile.TemporaryDirectory() as folder:
         print(f"{name}: rmse {found['rmse']:.4g}")
 
     print(model.predict({"rooms": 4, "town": "Oslo", "sold": "2015-06-01"}))  # the area is missing
-    print(model.predict(["4,Mars,2015-06-01,80", "1,,,"]))  # a town that was never seen; nearly nothing known
+    print(model.predict([{"rooms": 4, "town": "Mars", "sold": "2015-06-01", "area": 80}, {"rooms": 1}]))  # a town that was never seen; nearly nothing known
