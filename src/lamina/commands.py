@@ -109,7 +109,7 @@ def look(data: str, words: Words, out: Path | None, as_json: bool, device: str, 
 @click.option("--seed", default=0, show_default=True, help="Every draw follows from it.")
 @click.option("--out", type=PATH, help="The run folder; runs/DATA-N if left out.")
 @click.option("--resume", type=PATH, metavar="RUN", help="Continue a run where it stopped.")
-@click.option("--from", "warm_start", type=PATH, metavar="RUN", help="Start from the weights of a run.")
+@click.option("--from", "warm_start", default="", metavar="none|RUN|FILE", help="Weights to start from: none, a run, a .pt file.")
 @click.option("--dry", is_flag=True, help="Show the plan and stop.")
 @click.option("--knobs", is_flag=True, help="List the knobs with their defaults and stop.")
 @_shared

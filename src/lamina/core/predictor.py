@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
+MOST_NUMBERS = 1 << 21  # of inputs that are answered at once: 42 photos of side 128, whose maps would else fill the memory
+
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
     """The context for a forward pass in `precision`: f32, bf16 or f16."""
@@ -45,6 +47,6 @@ class Predictor:
         if self.model.training:
             self.model.eval()
         with torch.inference_mode(), autocast(self.device, self.precision):
-            output: torch.Tensor = self.model(x.to(self.device))
-            output = output.float()
+            parts = x.split(max(1, MOST_NUMBERS // max(1, x[:1].numel())))
+            output = torch.cat([self.model(part.to(self.device)).float() for part in parts])
             return output if self.trust.temperature == 1 else output / self.trust.temperature

@@ -82,7 +82,7 @@ class Transfer:
 
     def update(self, learner: Learning, batch: Batch) -> dict[str, torch.Tensor]:
         if self._step <= self.prepares:
-            return {"loss": self._prepare(learner, batch)}
+            return self._prepare(learner, batch)
         done = (self._step - self.prepares) / max(1, learner.steps - self.prepares)
         thaw(learner.model.net, self._open(done), self.config)
         return self.taught.update(learner, batch)
@@ -99,12 +99,14 @@ class Transfer:
         return batch
 
     @torch.no_grad()
-    def _prepare(self, learner: Learning, batch: Batch) -> torch.Tensor:
-        """Keep the features of a batch, and fit the head when every example was shown; returns the head's loss."""
+    def _prepare(self, learner: Learning, batch: Batch) -> dict[str, torch.Tensor]:
+        """Keep the features of a batch, and fit the head when every example was shown; the loss is told once there is a head."""
         kept = self._kept[self._step] = _featured(learner, batch)
         head: Any = learner.model.net.head
+        if self._step < self.taught.per_epoch:
+            return {}
         if self._step % self.taught.per_epoch:
-            return self.taught.mean_loss(learner, head(kept["x"]), kept)
+            return {"loss": self.taught.mean_loss(learner, head(kept["x"]), kept)}
         for step in range(1, self._step):
             if step not in self._kept:  # of a run that was resumed in between
                 self._kept[step] = _featured(learner, self._shown(step).to(learner.device))
@@ -114,7 +116,7 @@ class Transfer:
         learner.settle()
         if self._step == self.prepares:
             self._kept = {}
-        return loss
+        return {"loss": loss}
 
     # -- thawing --------------------------------------------------------------------------------------
 

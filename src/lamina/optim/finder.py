@@ -11,6 +11,7 @@ from lamina.core.errors import TrainingError
 
 LOWEST, HIGHEST, BATCHES = 1e-6, 1.0, 48  # eight batches a decade
 MEMORY = 0.7  # of the mean over the last losses
+LEAST_FALL = 1e-3  # of the loss over a decade; what falls less does not fall
 CLIMBED = 2.0  # times the least loss: the rate is too high, and so are all above it
 
 
@@ -37,7 +38,7 @@ def steepest(rates: Sequence[float], losses: Sequence[float]) -> float:
         return rates[0] if len(rates) else LOWEST
     slope = np.gradient(_smoothed(losses), np.log10(rates))
     place = int(slope.argmin())
-    return float(rates[place]) if slope[place] < 0 else float(rates[0])
+    return float(rates[place]) if slope[place] < -LEAST_FALL else float(rates[0])
 
 
 def _smoothed(losses: Sequence[float]) -> np.ndarray:

@@ -13,6 +13,7 @@ from lamina.core.task import Choice, Evaluation, Predicting, Quality, Takes
 from lamina.data.inputs import read_all
 from lamina.metrics.classification import Classification
 from lamina.metrics.labels import LabelSets
+from lamina.tasks.on_features import linear_on_features
 from lamina.tasks.recipes import recipe, takes
 
 
@@ -45,7 +46,10 @@ class Classify:
         return None
 
     def baselines(self, data: Data) -> dict[str, Evaluation]:
-        return rivals(data, lambda rival, split: self.evaluate(rival, split, 0))
+        def judge(rival: Predicting, split: Split) -> Evaluation:
+            return self.evaluate(rival, split, 0)
+
+        return {**rivals(data, judge), **linear_on_features(data, judge)}
 
     def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:
         return {}

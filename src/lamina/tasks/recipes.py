@@ -1,9 +1,10 @@
 """Default models and knobs for pictures and tables; results/ lists the settings that were tried for them."""
 
+from dataclasses import replace
 from typing import Any
 
 from lamina.core.data import Data
-from lamina.core.spec import Classes, Spec
+from lamina.core.spec import Classes, Image, Spec
 from lamina.core.task import Choice, Quality, Takes
 from lamina.tasks import neighbours
 
@@ -12,6 +13,8 @@ TINY_TABLE, SMALL_TABLE = 2_000, 20_000
 ROWS_FOR_A_COLUMN = 100  # with so many, a bent boundary is shown by the data and need not be feared
 ENOUGH_PICTURES = 50_000  # with fewer, each is shown more often
 MOST_EPOCHS = 40.0
+ENOUGH_PHOTOS = 2500  # with fewer, each is shown more often
+SIDE_OF_A_PHOTO = 96  # pixels
 LEAST_SIDE, MOST_SIDE = 16, 64  # pixels of a picture that is small, and has something to learn from
 EASY = 0.87  # share of pictures that their nearest neighbour knows
 MIRRORED = 0.6  # of these, the share that it must know in the mirror, so that mirrored pictures are shown
@@ -27,7 +30,7 @@ def takes(spec: Spec) -> Takes:
 
 def recipe(data: Data, quality: Quality) -> Choice:
     """The default for the kind of input."""
-    kinds = {"image": pictures, "text": text, "table": table}
+    kinds = {"image": photos if are_photos(data.spec) else pictures, "text": text, "table": table}
     return kinds.get(data.spec.input.kind, numbers)(data, quality)
 
 
@@ -40,6 +43,28 @@ def text(data: Data, quality: Quality) -> Choice:
     words: dict[str, Any] = {"epochs": {"fast": 1, "good": 3, "best": 6}[quality] * (1 if many else 2), "batch": 128 if many else 64}
     words |= {"buckets": 1 << 18 if many else 1 << 16, "size": 2, "skip": 0.5, "learning_rate": 1e-2 if many else 1e-3}
     return Choice("bag", "supervised", words | {"schedule": "linear", "precision": "f32"})
+
+
+def are_photos(spec: Spec) -> bool:
+    """Pictures in colour whose subject is larger than what networks for small pictures look at."""
+    return isinstance(spec.input, Image) and spec.input.channels == 3 and min(spec.input.height, spec.input.width) >= SIDE_OF_A_PHOTO
+
+
+def photos(data: Data, quality: Quality) -> Choice:
+    """Photos: a network that has seen ImageNet learns the question from the head downwards; from scratch where it cannot be had."""
+    return replace(transfer(data.spec, quality, len(data.train)), scratch=pictures(data, quality))
+
+
+def transfer(spec: Spec, quality: Quality, rows: int) -> Choice:
+    """Transfer with the settings for photos, chosen on held-out parts of the training photos of flowers: results/flowers.md."""
+    epochs = {"fast": 0.0, "good": 4.0, "best": 8.0}[quality] * max(1.0, ENOUGH_PHOTOS / rows) ** 0.5
+    words: dict[str, Any] = {
+        "epochs": min(round(epochs, 1), MOST_EPOCHS), "flip": True, "learning_rate": 1e-3, "schedule": "one_cycle",
+        "weight_decay": 0.01, "crop": 0.4, "label_smoothing": 0.1,
+    }  # fmt: skip
+    if not isinstance(spec.target, Classes):
+        del words["label_smoothing"]
+    return Choice("efficientnet_lite0", "transfer", words)
 
 
 def pictures(data: Data, quality: Quality) -> Choice:
@@ -72,7 +97,7 @@ def _hard_pictures(data: Data, quality: Quality, mirrored: bool) -> Choice:
     Chosen on held-out parts of CIFAR-10's and Fashion-MNIST's training images: results/small-pictures-settings.md.
     """
     colour = data.spec.input.shape[0] > 1
-    epochs = {"fast": 3.0, "good": 9.5 if colour else 7.0, "best": 30.0}[quality]
+    epochs = {"fast": 3.0, "good": 8.0 if colour else 6.0, "best": 30.0}[quality]
     return Choice("airbench", "supervised", {
         "batch": 256, "optimizer": "muon", "learning_rate": 0.03, "schedule": "linear", "label_smoothing": 0.2, "shift": 2,
         "flip": mirrored, "mirror": mirrored, "patch": 2 if colour else 3, "smallest": 0.7, "epochs": _more_of_few(epochs, data),

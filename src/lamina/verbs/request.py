@@ -18,7 +18,7 @@ class Request:
 
     data: a name or a `Data`; words: knobs by name; seconds: the time allowed (`--for`); until: figures of the
     validation split at which to stop; out: the run folder, or None to train in memory; net: a module of the user's;
-    start: the weights to begin from, scales included, in place of fresh ones.
+    warm_start: `none`, a run folder or a file of weights to begin from (`--from`); start: the weights themselves, scales included.
     """
 
     data: str | Data
@@ -32,6 +32,6 @@ class Request:
     seconds: float | None = None
     until: Mapping[str, float] = field(default_factory=dict)
     out: Path | None = None
-    warm_start: Path | None = None
+    warm_start: str = ""
     net: nn.Module | None = None
     start: Mapping[str, torch.Tensor] | None = None

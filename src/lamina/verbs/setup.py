@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +13,6 @@ from lamina.core import rng
 from lamina.core.data import Data
 from lamina.core.errors import UsageError, quoted
 from lamina.core.method import Method
-from lamina.core.run import Run
 from lamina.core.spec import Spec
 from lamina.core.task import Choice, Task
 from lamina.methods import METHODS
@@ -23,7 +21,7 @@ from lamina.nn.scaled import Scaled
 from lamina.optim import learner as optim
 from lamina.plan import Config as LoopConfig
 from lamina.tasks import TASKS
-from lamina.verbs import own_module
+from lamina.verbs import own_module, start
 from lamina.verbs.data import config_of, load_data
 from lamina.verbs.request import Request
 
@@ -38,6 +36,8 @@ class Setup:
     configs: Mapping[str, knobs.Config]
     method: Method
     learner: optim.Learner
+    origin: str  # of the first weights, for a person
+    anew: tuple[str, ...] = ()  # tensors that begin anew where others were taken over
 
 
 def prepare(request: Request) -> Setup:
@@ -46,7 +46,8 @@ def prepare(request: Request) -> Setup:
     data = request.data if isinstance(request.data, Data) else load_data(request.data, data_config, request.seed)
     task = pick_task(request.task, data.spec)
     chosen = task.choose(data, request.quality)
-    choice = replace(chosen, model=request.model or chosen.model, method=request.method or chosen.method)
+    found = start.find(request, chosen)
+    choice = start.settle(request, chosen, found, data)
     if request.net is not None:
         choice = replace(choice, model=_name_of(request.net))
     method_class = METHODS[choice.method]
@@ -58,29 +59,25 @@ def prepare(request: Request) -> Setup:
     if isinstance(model, Scaled):
         own_module.check(model, data.spec, data.train.batch(torch.arange(2) % len(data.train))["x"])
     method.prepare(model)
-    start = request.start if request.warm_start is None else _weights_of(request.warm_start)
-    if start is not None:
-        _begin_from(start, model)
+    origin, anew = _begin(request, choice, found, model, data.spec)
     device = machine.pick(request.device)
     settings = configs["optim"]
     assert isinstance(settings, optim.Config)
-    return Setup(data, task, choice, configs, method, optim.Learner(model, settings, method.parts, request.seed, device))
+    learner = optim.Learner(model, settings, method.parts, request.seed, device, method.rates(model))
+    return Setup(data, task, choice, configs, method, learner, origin, anew)
 
 
-def _weights_of(folder: Path) -> Mapping[str, torch.Tensor]:
-    weights: Mapping[str, torch.Tensor] = Run.open(folder).load("best", ("weights",))["weights"]
-    return weights
-
-
-def _begin_from(start: Mapping[str, torch.Tensor], model: nn.Module) -> None:
-    """Put the weights in place of the fresh ones; they must be of the same model on data of the same shape."""
-    mine = {name: tuple(t.shape) for name, t in model.state_dict().items()}
-    theirs = {name: tuple(t.shape) for name, t in start.items()}
-    for name in [*mine, *theirs]:
-        if mine.get(name) != theirs.get(name):
-            raise UsageError(f"weights of this model: `{name}` of shape {mine.get(name)}", f"`{theirs.get(name)}`",
-                             "Start from a run of the same model, knobs and classes.")
-    model.load_state_dict(start)
+def _begin(request: Request, choice: Choice, found: start.Start | None, model: nn.Module, spec: Spec) -> tuple[str, tuple[str, ...]]:
+    """Put the first weights in place; returns where they came from and which tensors begin anew."""
+    if request.start is not None:
+        start.put_all(request.start, model)
+        return "the weights so far", ()
+    if found is not None:
+        return found.origin, tuple(start.put(found, model, spec))
+    if choice.method == "transfer":
+        raise UsageError("weights that can be transferred", f"`{choice.model}` from scratch: none are at hand",
+                         "Name some with --from RUN or --from weights.pt, or leave --method out.")
+    return "from scratch", ()
 
 
 def rebuild(described: Mapping[str, Any], spec: Spec, net: nn.Module | None) -> nn.Module:

@@ -214,7 +214,8 @@ def described(request: Request, setup: Setup) -> dict[str, Any]:
         "seed": request.seed, "device": request.device, "quality": request.quality,
         "seconds": request.seconds, "until": dict(request.until),
         "own_module": None if request.net is None else own_module.describe(request.net),
-        "warm_start": str(request.warm_start.resolve()) if request.warm_start else "",
+        "warm_start": str(Path(request.warm_start).resolve()) if request.warm_start not in ("", "none") else request.warm_start,
+        "origin": setup.origin, "anew": list(setup.anew),
     }  # fmt: skip
 
 
@@ -232,5 +233,5 @@ def _request_of(described: dict[str, Any], run: Run) -> Request:
         data=data_of_run(described), task=described["task"], model=described["model"], method=described["method"], words=words,
         seed=described["seed"], device=described["device"], quality=described["quality"],
         seconds=described["seconds"], until=described["until"], out=run.folder,
-        warm_start=Path(described["warm_start"]) if described["warm_start"] and run.pointer("last") is None else None,
+        warm_start=described["warm_start"], start=None if run.pointer("last") is None else run.load("last", ("weights",))["weights"],
     )  # fmt: skip
