@@ -90,9 +90,9 @@ def _rows_of(word: str, trained: Trained) -> Iterable[tuple[str, Any]]:
 
 
 def _is_there(word: str) -> bool:
-    """Whether a word is the name of a file; a row too long to be a name is none."""
+    """Whether a word is the name of a file; a row too long to be a name is none, and nor is nothing."""
     try:
-        return Path(word).exists()
+        return word != "" and Path(word).exists()
     except (OSError, ValueError):
         return False
 
