@@ -319,7 +319,7 @@ def test_trained_on_a_table_it_answers_words_files_and_tables(tmp_path: Path) ->
     (tmp_path / "more" / "a.txt").write_text("stale and dull")
     words = ["an awful film", str(tmp_path / "note.txt"), str(tmp_path / "new.csv"), str(tmp_path / "more")]
     answers = predict(tmp_path / "run", words)
-    assert [one.prediction.name for one in answers] == ["bad", "good", "bad", "good", "bad"]
+    assert [one.prediction.label for one in answers] == ["bad", "good", "bad", "good", "bad"]
     with pytest.raises(DataError, match="a word in it"):
         predict(tmp_path / "run", ["..."])
 
@@ -327,8 +327,8 @@ def test_trained_on_a_table_it_answers_words_files_and_tables(tmp_path: Path) ->
 def test_strings_from_python() -> None:
     found, labels = sentences(200)
     model = lm.Model("bag", buckets=1024).fit(found, labels, quiet=True)
-    assert model.predict("a lovely film").name == "good"
-    assert [one.name for one in model.predict(["dull music", "moving music"])] == ["bad", "good"]
+    assert model.predict("a lovely film").label == "good"
+    assert [one.label for one in model.predict(["dull music", "moving music"])] == ["bad", "good"]
     assert model.predict_proba(found[:3]).shape == (3, 2)
     assert model.evaluate(found, labels)["accuracy"] == 1
 
