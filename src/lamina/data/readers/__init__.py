@@ -15,7 +15,7 @@ READERS = Registry("reader", {
 
 
 KINDS = {"image": "photos", "table": "table", "vector": "table", "text": "texts"}  # the reader of each kind of input
-SELF_CHECKING = ("texts",)  # what is to be answered may not look like what was learned (short texts, no labels): the reader says what it lacks
+SELF_CHECKING = ("texts",)  # new texts need not look like those learned (short, no labels); the reader says what it lacks
 
 
 def reader_for(path: Path, kind: str) -> type[Reader]:

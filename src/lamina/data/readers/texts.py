@@ -156,8 +156,9 @@ class TextReader:
         found = places(read.names)
         names = tuple(sorted({place.label for place in found if place.label and place.part}))
         if len(names) < 2:
+            first = [f" ({len(read.refused):,} files refused, such as `{one.where}`: {one.reason})" for one in read.refused[:1]]
             raise DataError("texts of at least two classes, one folder each, or a table with a column of labels",
-                            f"{len(names)} in `{self.path}`", "Put the texts of each class into a folder of its own.")
+                            "".join([f"{len(names)} in `{self.path}`", *first]), "Put the texts of each class into a folder of its own.")
         keep = [i for i, place in enumerate(found) if place.label and place.part]
         y = torch.tensor([names.index(found[i].label) for i in keep])
         strange = tuple(Refusal(read.names[i], "in no folder of a class", "Move it into one, or away.")
