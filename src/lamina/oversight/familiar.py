@@ -132,9 +132,10 @@ def _unknown(x: torch.Tensor) -> torch.Tensor:
 
 def _outside(row: torch.Tensor, kept: Mapping[str, torch.Tensor], kind: Vector | Table) -> str:
     """The columns of one row (D,) that lie outside the training rows; a missing number lies nowhere."""
-    numbers = [c.kind != "category" for c in kind.columns] if isinstance(kind, Table) else [True] * len(row)
     beyond = ((row < kept["low"]) | (row > kept["high"])).tolist()
-    names = kind.names or tuple(f"column {i}" for i in range(len(row)))
-    found = [name for name, far, number in zip(names, beyond, numbers, strict=True) if far and number]
-    return f"outside the training rows: {quoted(found, 5)}" if found else ""
-
+    if isinstance(kind, Table):  # a date is several columns of one name
+        found = [column.name for column, far in zip(kind.columns, beyond, strict=True) if far and column.kind != "category"]
+    else:
+        names = kind.names or tuple(f"column {i}" for i in range(len(row)))
+        found = [name for name, far in zip(names, beyond, strict=True) if far]
+    return f"outside the training rows: {quoted(list(dict.fromkeys(found)), 5)}" if found else ""
