@@ -31,8 +31,9 @@ def main() -> None:
 
 def run(data: Path, seed: int, knobs: list[str], folder: Path) -> dict[str, Any]:
     """One training; its figures and those of the rivals."""
-    how = ["--seed", str(seed), "--out", str(folder / str(seed)), "--json"]
-    done = subprocess.run([sys.executable, "-m", "lamina.cli", "train", str(data), *knobs, *how], capture_output=True, text=True, check=True)
+    words = [sys.executable, "-m", "lamina.cli", "train", str(data), *knobs]
+    words += ["--seed", str(seed), "--out", str(folder / str(seed)), "--json"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
     told = json.loads(done.stdout.splitlines()[-1])
     verdict = json.loads((folder / str(seed) / "result.json").read_text())["verdict"]
     print(f"seed {seed}: {verdict['sentence']}", flush=True)

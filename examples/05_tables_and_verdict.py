@@ -43,4 +43,5 @@ with tempfile.TemporaryDirectory() as folder:
     print(result["verdict"]["sentence"])
 
     print(model.predict({"rooms": 4, "town": "Oslo", "sold": "2015-06-01"}))  # the area is missing
-    print(model.predict(["4,Mars,2015-06-01,80", "1,,,"]))  # a town that was never seen; nearly nothing known
+    unseen = {"rooms": 4, "town": "Mars", "sold": "2015-06-01", "area": 80}
+    print(model.predict([unseen, {"rooms": 1}]))  # a town that was never seen; nearly nothing known

@@ -332,6 +332,7 @@ BAD: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     "as many classes as rows": (many(lambda i: f"{i},w{i % 3},c{i}"), ("40 different words in 40 rows",)),
     "a target of numbers and words": (many(lambda i: f"{i},w{i % 3}," + (f"{i}.5" if i % 8 else "much")),
                                       ("missing or no number: 5", "t.csv:2")),
+    "a target that numbers the rows": ("a,b,id\n" + "".join(f"{i % 7}.5,w{i % 3},{i}\n" for i in range(40)), ("only tell the rows apart", "`id`")),
     "nothing to learn from": (many(lambda i: f"k,{i},{'yes' if i % 2 else 'no'}"), ("columns to learn from",)),
 }  # fmt: skip
 
@@ -406,6 +407,12 @@ def test_names_that_come_twice_or_not_at_all(tmp_path: Path) -> None:
     said(data, "the name `a` comes twice: the second is called `a (2)`")
     assert data.spec.input.names == ("a", "a (2)")  # type: ignore[union-attr]
     said(read(write(tmp_path, simple().replace("a,b,y", "a,,y"))), "column 2 has no name: called `column 2`")
+
+
+def test_a_long_table_with_an_open_quote_or_in_utf_16_is_looked_at(tmp_path: Path) -> None:
+    text = simple() + "7.5,w1,yes\n" * 40_000
+    assert reader_of(write(tmp_path, text.encode("utf-16"))) is TableReader
+    assert reader_of(write(tmp_path, text.replace("w1,yes", '"w1,yes', 1))) is TableReader
 
 
 def test_no_header_is_guessed_and_said(tmp_path: Path) -> None:
@@ -531,6 +538,20 @@ def test_a_row_that_does_not_belong_is_refused(row: str, words: tuple[str, ...],
     assert done.exit_code == 2
     for word in words:
         assert word in done.stderr
+
+
+def test_a_date_far_outside_is_said_by_its_name(run: Path, tmp_path: Path) -> None:
+    done = lamina("predict", run, write(tmp_path, "rooms,town,sold,size\n900,Oslo,2090-01-01,99\n,,,1\n"), "--json")
+    assert done.exit_code == 0, done.output
+    unlike = [answer["unlike"] for answer in json.loads(done.stdout.splitlines()[-1])["predictions"]]
+    assert "`rooms`, `sold`" in unlike[0]
+    assert "rooms" not in unlike[1], "a missing cell lies nowhere"
+
+
+def test_a_file_that_is_not_there_is_no_row(run: Path) -> None:
+    done = lamina("predict", run, "nowhere.csv")
+    assert done.exit_code == 2
+    assert "a file that is there" in done.stderr
 
 
 def test_files_that_do_not_belong_are_refused(run: Path, tmp_path: Path) -> None:

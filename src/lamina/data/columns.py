@@ -71,7 +71,7 @@ def _number(name: str, cells: pl.Series, numbers: pl.Series, asked: bool) -> Mea
     distinct, whole = values.n_unique(), bool((values == values.round()).all())
     counted = {"missing": cells.null_count(), "strange": int(strange.sum()), "distinct": distinct,
                "first_strange": _first(strange)}  # fmt: skip
-    if whole and not asked and _numbers_the_rows(name, values):
+    if not asked and numbers_the_rows(name, values):
         return Meaning(name, "left out", f"`{name}`: different in every row, an identifier: left out", **counted)
     what = f"{distinct} different whole numbers, taken as a number" if whole and distinct <= FEW_WORDS else \
         f"{'whole ' if whole else ''}numbers from {float(values.min() or 0):g} to {float(values.max() or 0):g}"  # type: ignore[arg-type]
@@ -79,9 +79,9 @@ def _number(name: str, cells: pl.Series, numbers: pl.Series, asked: bool) -> Mea
     return Meaning(name, "number", f"`{name}`: {what}{comma}" + _gaps(cells, strange), **counted)
 
 
-def _numbers_the_rows(name: str, values: pl.Series) -> bool:
-    """Whether whole numbers only tell the rows apart: each once, and without a gap or with the name of an identifier."""
-    if values.n_unique() < len(values) or len(values) < FEW_WORDS:
+def numbers_the_rows(name: str, values: pl.Series) -> bool:
+    """Whether numbers only tell the rows apart: whole, each once, and without a gap or with the name of an identifier."""
+    if values.n_unique() < len(values) or len(values) < FEW_WORDS or bool((values != values.round()).any()):
         return False
     span = float(np.ptp(values.to_numpy())) + 1
     return span == len(values) or name.lower() in ("id", "index", "key", "uid") or name.lower().endswith(("_id", " id"))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -115,12 +116,12 @@ def _head(path: Path) -> Sheet:
         frame = pl.DataFrame([{k: str(v) for k, v in one.items()} for one in found])
         return Sheet(path.name, frame, np.arange(1, frame.height + 1))
     lines = head.splitlines(keepends=True)
-    for end in range(len(lines) if whole else len(lines) - 1, 0, -1):  # a quoted cell may go on past the end
-        try:
+    end = len(lines) if whole else len(lines) - 1
+    while end > 0:
+        with suppress(DataError):
             return csv_text.read(lambda end=end: BytesIO(b"".join(lines[:end])), path.name)  # type: ignore[misc]
-        except DataError as error:
-            failed = error
-    raise failed
+        end //= 2  # a quoted cell, or half a character, may go on past the end
+    return open_sheet(path)  # which says what is wrong with it
 
 
 def cells_of(frame: pl.DataFrame, name: str) -> list[str | None]:

@@ -1,4 +1,7 @@
-"""The multi-layer perceptron (Rumelhart, Hinton & Williams 1986): hidden layers of any number and width."""
+"""The multi-layer perceptron (Rumelhart, Hinton & Williams 1986): hidden layers of any number and width.
+
+The columns of a table are embedded first (`nn/columns.py`, without quantiles).
+"""
 
 from itertools import pairwise
 
@@ -8,7 +11,8 @@ from torch import nn
 
 from lamina.core.config import knob
 from lamina.core.spec import Spec
-from lamina.nn.layers import Style, dense, flat_size, initialize
+from lamina.nn.columns import flat
+from lamina.nn.layers import Style, dense, initialize
 
 
 class Config(Style):
@@ -22,11 +26,12 @@ class MLP(nn.Module):
 
     def __init__(self, spec: Spec, config: Config) -> None:
         super().__init__()
-        widths = flat_size(spec.input), *config.hidden
+        self.flat, inputs = flat(spec.input)
+        widths = inputs, *config.hidden
         self.blocks = nn.Sequential(*(layer for i, o in pairwise(widths) for layer in dense(i, o, config)))
         self.head = nn.Linear(widths[-1], spec.target.size)
         initialize(self, config.init, config.activation)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.head(self.blocks(x.flatten(1)))
+        logits: torch.Tensor = self.head(self.blocks(self.flat(x)))
         return logits

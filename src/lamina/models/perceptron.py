@@ -1,4 +1,7 @@
-"""One layer of weights: the perceptron (Rosenblatt 1958) with a soft output, i.e. linear or logistic regression."""
+"""One layer of weights: the perceptron (Rosenblatt 1958) with a soft output, i.e. linear or logistic regression.
+
+The words of a table's categories have learned vectors (`nn/columns.py`).
+"""
 
 import torch
 from torch import nn
@@ -6,7 +9,8 @@ from torch import nn
 from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.spec import Spec
-from lamina.nn.layers import flat_size, initialize
+from lamina.nn.columns import flat
+from lamina.nn.layers import initialize
 
 
 class Config(knobs.Config):
@@ -20,8 +24,9 @@ class Perceptron(nn.Module):
 
     def __init__(self, spec: Spec, config: Config) -> None:
         super().__init__()
-        self.head = initialize(nn.Linear(flat_size(spec.input), spec.target.size), config.init, "identity")
+        self.flat, inputs = flat(spec.input)
+        self.head = initialize(nn.Linear(inputs, spec.target.size), config.init, "identity")
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.head(x.flatten(1))
+        logits: torch.Tensor = self.head(self.flat(x))
         return logits

@@ -33,7 +33,7 @@ def in_words(kind: Input, x: torch.Tensor) -> str:
 def cells_of(kind: Input, x: torch.Tensor) -> list[tuple[str, str]]:
     """(column, value) of a row of a table (D,)."""
     if isinstance(kind, Table):
-        return [(c.name, _category(c.categories, value) if c.kind == "category" else _number(value))
+        return [(f"{c.name} ({c.part})" if c.part else c.name, _category(c.categories, value) if c.kind == "category" else _number(value))
                 for c, value in zip(kind.columns, x.tolist(), strict=True)]
     names = kind.names if isinstance(kind, Vector) and kind.names else [f"column {i}" for i in range(x.numel())]
     return list(zip(names, map(_number, x.flatten().tolist()), strict=True))

@@ -66,7 +66,7 @@ def transfer(spec: Spec, quality: Quality, rows: int) -> Choice:
     epochs = {"fast": 0.0, "good": 4.0, "best": 8.0}[quality] * max(1.0, ENOUGH_PHOTOS / rows) ** 0.5
     words: dict[str, Any] = {
         "epochs": min(round(epochs, 1), MOST_EPOCHS), "flip": True, "learning_rate": 1e-3, "schedule": "one_cycle",
-        "weight_decay": 0.01, "crop": 0.4, "label_smoothing": 0.1,
+        "weight_decay": 0.01, "crop": 0.4, "label_smoothing": 0.1, "thaw": 4, "mirror": True,
     }  # fmt: skip
     if not isinstance(spec.target, Classes):
         del words["label_smoothing"]
@@ -79,7 +79,10 @@ def pictures(data: Data, quality: Quality) -> Choice:
     if not isinstance(data.spec.target, Classes) or min(sides) < LEAST_SIDE or max(sides) > MOST_SIDE:
         return _easy_pictures(data, quality)
     found = neighbours.ask(data.train)
-    return _easy_pictures(data, quality) if found.right > EASY else _hard_pictures(data, quality, found.mirrored > MIRRORED * found.right)
+    easy = found.right > EASY
+    choice = _easy_pictures(data, quality) if easy else _hard_pictures(data, quality, found.mirrored > MIRRORED * found.right)
+    knows = f"nearest neighbours know {found.right:.0%} of the pictures, {found.mirrored:.0%} in the mirror"
+    return replace(choice, because=f"{knows}: {'a small network is enough' if easy else 'a larger network, shown more often'}")
 
 
 def _easy_pictures(data: Data, quality: Quality) -> Choice:

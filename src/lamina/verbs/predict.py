@@ -18,6 +18,8 @@ from lamina.oversight.why import Why, why
 from lamina.verbs.data import reader
 from lamina.verbs.trained import Trained, open_run
 
+FILE_OF_ROWS = r"[^,;\s]+\.(csv|tsv|jsonl|ndjson|parquet|xlsx?|txt)(\.gz|\.xz|\.zip)?"  # a word that can be no row and no text
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -84,15 +86,17 @@ def _save(picture: Drawable, folder: Path, name: str) -> str:
 def _rows_of(word: str, trained: Trained) -> Iterable[tuple[str, Any]]:
     """The rows of a file as the run's kind of reader opens it; any other word is a row or a text itself."""
     if word == "-" or not _is_there(word):
+        if re.fullmatch(FILE_OF_ROWS, word, re.IGNORECASE):
+            raise DataError("a file that is there", f"`{word}`, which is not", "Check the name.")
         return _inputs([word], pictures=False)
     names, rows = reader(Path(word), trained.described["configs"]["data"], trained.spec.input.kind).inputs(trained.spec)
     return zip(names, rows, strict=True)
 
 
 def _is_there(word: str) -> bool:
-    """Whether a word is the name of a file; a row too long to be a name is none."""
+    """Whether a word is the name of a file; a row too long to be a name is none, and nor is nothing."""
     try:
-        return Path(word).exists()
+        return word != "" and Path(word).exists()
     except (OSError, ValueError):
         return False
 

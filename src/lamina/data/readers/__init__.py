@@ -31,7 +31,7 @@ def reader_for(path: Path, kind: str) -> type[Reader]:
 
 def looks_like_path(name: str) -> bool:
     """Whether a word names a file or folder rather than something built in."""
-    return "/" in name or "\\" in name or Path(name).exists()
+    return "/" in name or "\\" in name or (name != "" and Path(name).exists())  # "" would be the folder we are in
 
 
 def reader_of(path: Path) -> type[Reader]:

@@ -80,6 +80,9 @@ class TableReader:
         target, how = asking.target_name(rows.frame.columns, self.config.target)
         self._check_knobs(rows.frame.columns, target)
         rows = self._answerable(rows, target)
+        if self.config.question == "auto" and columns_of.numbers_the_rows(target, reading.numbers(rows.frame[target]).drop_nulls()):
+            raise DataError("a target to learn", f"`{target}`, whose numbers only tell the rows apart",
+                            "Name another column: `--target COLUMN`; or ask for it: `question=number`.")
         answers = asking.answers(target, rows.frame[target], self.config.question, self.config.cuts)
         rows, answers = _answered(rows, answers)
         account = Account(rows.frame.height, rows.refused).check(self.config.allow_refused, self.path.name)
@@ -193,7 +196,7 @@ class TableReader:
         guessed = spec.target.names[0] if isinstance(spec.target, Numbers) else asking.target_name(frame.columns, "")[0]
         target = self.config.target or guessed
         if target not in frame.columns:
-            raise DataError(f"the answers, in a column `{target}`", f"`{sheet.name}` without it", "Name it: `--target COLUMN`.")
+            raise DataError(f"the answers, in a column `{target}`", f"`{sheet.name}` without it", f"Call the column of answers `{target}`.")
         y, known = asking.known_answers(spec.target, target, frame[target])
         x = _inputs(frame, spec, sheet.where())
         keep = torch.from_numpy(known).nonzero().flatten()
