@@ -375,14 +375,14 @@ def test_weights_of_texts_are_refused_and_not_dropped() -> None:
 
 def test_resumed_equals_uninterrupted(tmp_path: Path) -> None:
     path = str(write_csv(tmp_path / "r.csv", *sentences(120)))
-    knobs = {"buckets": 256, "threads": 1, "epochs": 4, "patience": 0}
+    knobs = {"buckets": 256, "threads": 1, "epochs": 4, "patience": 0, "log_every": 1}
     train(Request(path, words=knobs, out=tmp_path / "whole"))
-    saved: list[Event] = []
+    judged: list[Event] = []
 
     def stop(event: Event) -> None:
-        if event.kind == "saved":
-            saved.append(event)
-        if len(saved) > 1:
+        if event.kind == "valid":
+            judged.append(event)
+        if len(judged) > 1:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
