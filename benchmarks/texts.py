@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 
 def main() -> None:
@@ -28,14 +29,17 @@ def main() -> None:
     print(json.dumps({"data": asked.data.name, "accuracy": median(row["accuracy"] for row in rows), "rows": rows}))
 
 
-def run(data: Path, seed: int, knobs: list[str], folder: Path) -> dict[str, float]:
+def run(data: Path, seed: int, knobs: list[str], folder: Path) -> dict[str, Any]:
     """One training; its figures and those of the rivals."""
-    words = [sys.executable, "-m", "lamina.cli", "train", str(data), *knobs, "--seed", str(seed), "--out", str(folder / str(seed)), "--json"]
+    words = [sys.executable, "-m", "lamina.cli", "train", str(data), *knobs]
+    words += ["--seed", str(seed), "--out", str(folder / str(seed)), "--json"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     told = json.loads(done.stdout.splitlines()[-1])
-    print("\n".join(line for line in done.stderr.splitlines() if "baseline" in line or "verdict" in line or "test" in line), flush=True)
+    verdict = json.loads((folder / str(seed) / "result.json").read_text())["verdict"]
+    print(f"seed {seed}: {verdict['sentence']}", flush=True)
     figures = {name: found["metrics"]["accuracy"] for name, found in told["baselines"].items()}
     row = {"seed": seed, "accuracy": told["metrics"]["accuracy"], "valid": told["valid"]["accuracy"], **figures}
+    row |= {"rival": verdict["rival"], **{name: verdict["difference"][name] for name in ("value", "low", "high")}}
     return row | {"seconds": told["seconds"], "cpu_seconds": told["cpu_seconds"]}
 
 

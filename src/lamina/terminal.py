@@ -158,6 +158,8 @@ class Screen:
         best = "least" if plan.monitor in LOWER_IS_BETTER else "most"
         self._line(f"task   {setup.task.name}: best = {best} {plan.monitor} on the validation split")
         self._line(f"model  {setup.choice.model} x {setup.choice.method}, {count:,} parameters")
+        if setup.choice.because:
+            self._line(f"       {setup.choice.because}")
         self._line(f"start  {setup.origin}" + (f"; anew: {', '.join(setup.anew)}" if setup.anew else ""))
         self._line(f"plan   {plan.steps} steps, {plan.threads} threads, {plan.precision}, {plan.device}, seed {plan.seed}"
                    f"   about {_time(plan.seconds or plan.steps * plan.step_seconds)}")

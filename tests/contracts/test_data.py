@@ -109,6 +109,11 @@ def test_the_account_counts_every_row(name: str) -> None:
     assert data.sheet
 
 
+def alike(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Equal numbers in equal places; a missing one equals a missing one."""
+    return one.shape == other.shape and torch.allclose(one.double(), other.double(), rtol=0, atol=0, equal_nan=True)
+
+
 @pytest.mark.parametrize("name", [name for name in DATASETS if name not in FETCHED])
 def test_splits_are_disjoint_and_complete(name: str) -> None:
     """Another seed deals the same rows out otherwise: none is lost, none is dealt twice. Sets that are made from the seed differ."""
@@ -124,8 +129,8 @@ def test_splits_are_disjoint_and_complete(name: str) -> None:
 def test_the_same_seed_makes_the_same_splits_and_another_seed_others(name: str) -> None:
     again: Data = DATASETS[name](config_of(DATASETS[name])(), 0)
     for mine, its, others in zip(*(splits(d).values() for d in (load(name), again, load(name, 1))), strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(rows(mine), rows(its), strict=True))
-        assert not torch.equal(rows(mine)[0], rows(others)[0])
+        assert all(alike(a, b) for a, b in zip(rows(mine), rows(its), strict=True))
+        assert not alike(rows(mine)[0], rows(others)[0])
 
 
 @each_set
@@ -145,8 +150,8 @@ def test_a_batch_is_direct_indexing(name: str) -> None:
         x, y = rows(split)
         chosen = split.order(3, 0)[:17]
         batch = split.batch(chosen)
-        assert torch.equal(batch["x"], x[chosen])
-        assert torch.equal(batch["y"], y[chosen])
+        assert alike(batch["x"], x[chosen])
+        assert alike(batch["y"], y[chosen])
 
 
 @each_set

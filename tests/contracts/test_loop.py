@@ -354,7 +354,7 @@ def test_a_resumed_run_measures_nothing_and_counts_its_looks(tmp_path: Path, mon
     outcome = training.resume(tmp_path / "run")
     assert outcome.plan == PLAN
     assert (tmp_path / "run" / "plan.json").read_bytes() == plan
-    assert evaluate(tmp_path / "run")[1] == 2
+    assert evaluate(tmp_path / "run").looks == 2
     best = Run(tmp_path / "run").load("best")["weights"]
     for answers in (outcome.predictor.model, open_run(tmp_path / "run").predictor.model):
         assert all(torch.equal(best[name], w) for name, w in answers.state_dict().items())

@@ -272,7 +272,7 @@ def test_a_finished_run_is_resumed_to_the_same_end(run: Path) -> None:
     before = files(run)
     assert lamina("train", "--resume", run).exit_code == 0
     after = files(run)
-    assert {n for n in before if before[n] != after.get(n)} <= {"result.json", "events.jsonl", "lock"}
+    assert {n for n in before if before[n] != after.get(n)} <= {"result.json", "events.jsonl", "report.html", "lock"}
     assert json.loads(after["result.json"])["test_looks"] == 2
     assert json.loads(after["result.json"])["test"] == json.loads(before["result.json"])["test"]
     assert len(after["events.jsonl"].splitlines()) == len(before["events.jsonl"].splitlines())

@@ -1,18 +1,23 @@
 """Texts: what words are, splits that leak nothing, padding that never counts, files that lie, and the way from a folder to an answer."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 import lamina as lm
+from lamina.commands import main
 from lamina.core import rng
 from lamina.core.data import Data
 from lamina.core.errors import DataError, UsageError
+from lamina.core.events import Event
 from lamina.core.predictor import Predictor
+from lamina.core.run import Run
 from lamina.core.spec import Classes, Numbers, Spec, Text
 from lamina.data import texts
 from lamina.data.readers import reader_of
@@ -22,12 +27,12 @@ from lamina.data.texts import Config, Labelled, data_of, rows_of
 from lamina.data.words import UNKNOWN, words_of
 from lamina.methods.supervised import Config as SupervisedConfig
 from lamina.methods.supervised import Supervised
-from lamina.models.bag import Bag
+from lamina.models.bag import LOUDNESS, Bag
 from lamina.models.bag import Config as BagConfig
 from lamina.verbs.data import load_data
 from lamina.verbs.predict import predict
 from lamina.verbs.request import Request
-from lamina.verbs.train import train
+from lamina.verbs.train import Watcher, resume, train
 
 GOOD, BAD = ("fine", "lovely", "moving", "funny"), ("dull", "awful", "boring", "stale")
 TWO = Classes(names=("bad", "good"))
@@ -185,16 +190,45 @@ def test_pairs_tell_orders_apart_and_words_alone_do_not() -> None:
     torch.testing.assert_close(words.eval()(x)[0], words(x)[1])
 
 
-def test_it_begins_as_naive_bayes() -> None:
-    """The log likelihoods of each word by hand: texts of a class that hold it and one more, over their sum."""
-    spec = Spec(input=Text(words=("a", "b"), length=3), target=TWO)
-    split = rows_of(spec, ["a", "a a", "b", "a b"], torch.tensor([0, 0, 1, 1]))
-    method = Supervised(spec, SupervisedConfig(batch=2), split)
-    model = method.wrap(Bag(spec, BagConfig(buckets=0)), spec)
+def prepared(found: list[str], y: torch.Tensor, spec: Spec, **knobs: object) -> Bag:
+    method = Supervised(spec, SupervisedConfig(batch=2), rows_of(spec, found, y))
+    model = method.wrap(Bag(spec, BagConfig(**knobs)), spec)
     method.prepare(model)
-    held = torch.tensor([[1.0, 1], [1, 1], [3, 2], [1, 3]])  # fill, unknown; `a` in two texts and one, `b` in none and two
-    log_ratio = (held[:, 1] / 7).log() - (held[:, 0] / 6).log()
-    torch.testing.assert_close(model.net.table.weight[:, 1] - model.net.table.weight[:, 0], log_ratio)
+    return model.net
+
+
+def test_what_a_word_weighs_by_hand() -> None:
+    """Rarity and log-count ratio of each word: texts of a class that hold it and one more, over their sum."""
+    spec = Spec(input=Text(words=("a", "b", "c"), length=3), target=TWO)
+    net = prepared(["a", "a a", "b", "a b", "c"], torch.tensor([0, 0, 1, 1, 1]), spec, buckets=0, ratio=1)
+    counts = torch.tensor([3.0, 2])  # texts with `a` and `b`; `c` is in one alone
+    torch.testing.assert_close(net.rarity, torch.cat([torch.zeros(2), 1 + (6 / (1 + counts)).log(), torch.zeros(1)]))
+    held = torch.tensor([[1.0, 1], [1, 1], [3, 2], [1, 3], [1, 2]])  # fill, unknown, a, b, c
+    torch.testing.assert_close(net.pull, ((held[:, 1] / 9).log() - (held[:, 0] / 7).log()).abs())
+
+
+def test_its_features_are_those_of_scikit_learn() -> None:
+    """With words alone and every class alike, a text is its TF-IDF vector, `LOUDNESS` long."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    found = [text.split(" number ")[0] + text[-8:] for text in sentences(40)[0]]  # no word is unknown
+    vectorizer = TfidfVectorizer(sublinear_tf=True, min_df=2, token_pattern=r"\S+")
+    wanted = torch.from_numpy(vectorizer.fit_transform(found).toarray())
+    spec = Spec(input=Text(words=tuple(vectorizer.get_feature_names_out()), length=20), target=TWO)
+    net = prepared(found, torch.arange(40) % 2, spec, buckets=0, ratio=0)
+    seen = torch.randn(wanted.shape[1], generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        net.table.weight[2:, 0] = seen
+    x = rows_of(spec, found, torch.zeros(40)).batch(torch.arange(40))["x"]
+    torch.testing.assert_close(net(x)[:, 0], LOUDNESS * wanted.float() @ seen)
+
+
+def test_pieces_are_shared_by_words_that_are_alike() -> None:
+    spec = Spec(input=Text(words=("wonder", "wonderful", "dull"), length=3), target=TWO)
+    net = Bag(spec, BagConfig(piece=5, buckets=1 << 16))
+    one, other, third = (set(net.features(torch.tensor([[word]]))[1].tolist()) for word in (2, 3, 4))
+    assert len(one & other) == len({"<wond", "wonde", "onder"})
+    assert not one & third
 
 
 def test_mixing_texts_is_refused() -> None:
@@ -319,7 +353,7 @@ def test_trained_on_a_table_it_answers_words_files_and_tables(tmp_path: Path) ->
     (tmp_path / "more" / "a.txt").write_text("stale and dull")
     words = ["an awful film", str(tmp_path / "note.txt"), str(tmp_path / "new.csv"), str(tmp_path / "more")]
     answers = predict(tmp_path / "run", words)
-    assert [one.prediction.name for one in answers] == ["bad", "good", "bad", "good", "bad"]
+    assert [one.prediction.label for one in answers] == ["bad", "good", "bad", "good", "bad"]
     with pytest.raises(DataError, match="a word in it"):
         predict(tmp_path / "run", ["..."])
 
@@ -327,10 +361,63 @@ def test_trained_on_a_table_it_answers_words_files_and_tables(tmp_path: Path) ->
 def test_strings_from_python() -> None:
     found, labels = sentences(200)
     model = lm.Model("bag", buckets=1024).fit(found, labels, quiet=True)
-    assert model.predict("a lovely film").name == "good"
-    assert [one.name for one in model.predict(["dull music", "moving music"])] == ["bad", "good"]
+    assert model.predict("a lovely film").label == "good"
+    assert [one.label for one in model.predict(["dull music", "moving music"])] == ["bad", "good"]
     assert model.predict_proba(found[:3]).shape == (3, 2)
     assert model.evaluate(found, labels)["accuracy"] == 1
+
+
+def test_weights_of_texts_are_refused_and_not_dropped() -> None:
+    found, labels = sentences(60)
+    with pytest.raises(UsageError, match="sample_weight"):
+        lm.Model("bag").fit(found, labels, sample_weight=np.ones(60), quiet=True)
+
+
+def test_resumed_equals_uninterrupted(tmp_path: Path) -> None:
+    path = str(write_csv(tmp_path / "r.csv", *sentences(120)))
+    knobs = {"buckets": 256, "threads": 1, "epochs": 4, "patience": 0, "log_every": 1}
+    train(Request(path, words=knobs, out=tmp_path / "whole"))
+    judged: list[Event] = []
+
+    def stop(event: Event) -> None:
+        if event.kind == "valid":
+            judged.append(event)
+        if len(judged) > 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(Request(path, words=knobs, out=tmp_path / "halted"), Watcher(event=stop))
+    assert Run.open(tmp_path / "halted").pointer("last") is not None
+    resume(tmp_path / "halted")
+    told = [[(e.step, e.kind, e.values) for e in Run(tmp_path / name).told()] for name in ("whole", "halted")]
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize(("make", "said"), [
+    (lambda f: f.mkdir(), "none of them"),
+    (lambda f: write_folders(f.parent / "one").joinpath("good").rename(f), "at least two classes"),
+    (lambda f: [(f / k).mkdir(parents=True) or (f / k / "a.txt").write_bytes(bytes(range(256))) for k in "ab"], "a.txt"),
+    (lambda f: [(f / k).mkdir(parents=True) or (f / k / "a.txt").write_text("") for k in "ab"], "a.txt"),
+    (lambda f: [(f / k).mkdir(parents=True) or (f / k / "a.txt").write_text("one text") for k in "ab"], "rows"),
+    (lambda f: f.write_text("a lonely text of a few words"), "at least two classes"),
+], ids=["nothing", "one class", "bytes", "empty files", "two texts", "one file"])  # fmt: skip
+@pytest.mark.parametrize("verb", ["train", "look"])
+def test_what_cannot_be_learned_from_is_said_in_one_line(make: Callable[[Path], object], said: str, verb: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.txt" if said == "at least two classes" else tmp_path / "mine"
+    make(path)
+    found = CliRunner().invoke(main, [verb, str(path)])
+    assert found.exit_code == 2, found.output
+    assert said in found.stderr
+    assert found.stderr.splitlines()[-1].startswith("lamina: expected ")
+
+
+def test_reasons_and_other_texts_by_the_command_line(tmp_path: Path) -> None:
+    path, run = write_csv(tmp_path / "r.csv", *sentences(120)), str(tmp_path / "run")
+    for words in (["train", str(path), "--out", run, "buckets=256", "threads=1"], ["predict", run, "an awful film", "--why"],
+                  ["evaluate", run, str(write_csv(tmp_path / "other.csv", *sentences(40)))]):  # fmt: skip
+        found = CliRunner().invoke(main, words)
+        assert found.exit_code == 0, found.output
+    assert "accuracy" in found.output
 
 
 @pytest.mark.slow

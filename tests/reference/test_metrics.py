@@ -175,7 +175,7 @@ def table(split: Split) -> tuple[np.ndarray, np.ndarray]:
     return batch["x"].flatten(1).double().numpy(), batch["y"].numpy()
 
 
-@pytest.mark.parametrize("make", [embedded.iris, embedded.breast_cancer, embedded.digits], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("make", [embedded.iris, embedded.breast_cancer], ids=lambda m: m.__name__)
 def test_rivals_of_a_classifier_are_scikit_learns(make: Callable[..., Data]) -> None:
     data = make(embedded.Config(), 0)
     (x, y), (test_x, test_y) = table(data.train), table(data.test)
@@ -184,7 +184,8 @@ def test_rivals_of_a_classifier_are_scikit_learns(make: Callable[..., Data]) -> 
         "most frequent": DummyClassifier(strategy="prior").fit(x, y),
         "linear": make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)).fit(x, y),
     }
-    assert found.keys() == rivals.keys()
+    assert list(found)[:2] == list(rivals)
+    assert len(found) == 3, "the strong rival is the last"
     for name, rival in rivals.items():
         assert found[name].metrics["accuracy"] == pytest.approx(rival.score(test_x, test_y))
         assert found[name].metrics["loss"] == pytest.approx(metrics.log_loss(test_y, rival.predict_proba(test_x)), rel=1e-4)

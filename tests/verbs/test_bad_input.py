@@ -191,7 +191,7 @@ def test_places_without_pictures(shown: Path, tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     for word, said in ((tmp_path / "no.png", "not there"), (tmp_path / "folder.png", "pictures in the folder"),
                        (tmp_path / "*.jpg", "match"), ("*.jpg", "match"), (tmp_path / "notes.txt", "notes.txt"),
-                       ("", "`.`"), ("a\0b", "a picture")):  # fmt: skip
+                       ("", "``"), ("a\0b", "a picture")):  # fmt: skip
         refused(lamina("predict", shown, word), said)
 
 
@@ -285,3 +285,13 @@ def test_a_message_of_json_is_no_figure(rows: Path) -> None:
     found = lamina("predict", rows, "5.1,3.5,1.4,0.2", "--json")
     assert found.exit_code == 0
     assert json.loads(found.stdout.splitlines()[-1])["predictions"][0]["input"] == "5.1,3.5,1.4,0.2"
+
+
+def test_what_cannot_be_read_in_a_folder_is_said_and_the_rest_answered(shown: Path, tmp_path: Path) -> None:
+    pil.fromarray(np.zeros((8, 8), np.uint8) + 200).save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    done = lamina("predict", shown, tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "refused" in done.output
+    assert "bad.png" in done.output
+    refused(lamina("predict", shown, tmp_path / "bad.png"), "bad.png")

@@ -20,14 +20,18 @@ LOWER_IS_BETTER = frozenset({"loss", "rmse", "mae", "fid"})  # of all other figu
 
 @dataclass(frozen=True)
 class Choice:
-    """What a task picks for a data set: model and method by name, knobs as the user would write them, and when
-    to stop where the user names no time and no target. `scratch`: what is picked where there are no weights to transfer."""
+    """What a task picks for a data set: model and method by name, knobs as the user would write them, and when to stop
+    where the user names no time and no target.
+
+    scratch: what is picked where there are no weights to transfer; because: why it was picked, for the user, where the data were asked.
+    """
 
     model: str
     method: str
     words: Mapping[str, Any] = field(default_factory=dict)
     until: Mapping[str, float] = field(default_factory=dict)
     scratch: "Choice | None" = None
+    because: str = ""
 
 
 @dataclass(frozen=True)

@@ -164,8 +164,10 @@ def is_number(cell: str) -> bool:
 
 
 def looks_like_header(rows: list[list[str]]) -> bool:
-    """Whether the first row names the columns: no cell of it is a number."""
-    return not any(is_number(cell) for cell in rows[0])
+    """Whether the first row names the columns: no cell of it is a number, and none comes again and again below itself."""
+    below = [row for row in rows[1:] if row != rows[0]]
+    again = any(cell and sum(row[place : place + 1] == [cell] for row in below) > 1 for place, cell in enumerate(rows[0]))
+    return not again and not any(is_number(cell) for cell in rows[0])
 
 
 def _titles(rows: list[list[str]], named: bool) -> tuple[list[str], list[str]]:

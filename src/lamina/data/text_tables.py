@@ -67,9 +67,9 @@ def parts_of(path: Path) -> dict[str, Path]:
     return {part: named[part] for part in ("train", "valid", "test") if part in named} if "train" in named else {}
 
 
-def read(files: Mapping[str, Path]) -> TextTable:
+def read(files: Mapping[str, Path], header: bool | None = None) -> TextTable:
     """The rows of every file, in the columns of the first; DataError where another lacks one of them."""
-    sheets = {part: open_sheet(path) for part, path in files.items()}
+    sheets = {part: open_sheet(path, header) for part, path in files.items()}
     first = next(iter(sheets.values()))
     for sheet in sheets.values():
         if missing := [name for name in first.frame.columns if name not in sheet.frame.columns]:

@@ -33,7 +33,7 @@ class Config(supervised.Config):
     epochs: float = knob(4, "times the training data are gone through after the head; 0 fits the head alone", low=0, search="log")
     batch: int = knob(32, "examples in a mini-batch", low=1, search="log")
     pull: float = knob(0.05, "pull of the head's weights towards zero while it is fitted alone", low=0, search="log")
-    thaw: int = knob(5, "stages below the head that are trained", low=0, search="linear")
+    thaw: int = knob(4, "stages below the head that are trained", low=0, search="linear")
     decay: float = knob(0.8, "learning rate of a stage as a share of that of the stage above it", low=0.01, high=1, search="linear")
     opening: float = knob(0.0, "share of the training over which stages thaw one by one, the last first", low=0, high=1, search="linear")
     depthwise: bool = knob(False, "train depthwise kernels too: they hold few weights and cost half of the time on processors")

@@ -56,6 +56,7 @@ class Config(knobs.Config):
         "tensorflow", "whose weights fit: tensorflow (pads right and below first, epsilon 1e-3) or timm (pads evenly, epsilon 1e-5)"
     )
     dropout: float = knob(0.2, "share of features that are silenced before the head", low=0, high=0.95, search="linear")
+    mirror: bool = knob(False, "answer with the mean over a picture and its mirror image")
     drop_connect: float = knob(0.2, "share of pictures for which the last block is skipped; less before", low=0, high=0.9, search="linear")
 
 
@@ -110,6 +111,7 @@ class EfficientNetLite0(nn.Module):
         self.conv_stem, self.bn1 = _conv(image.channels, STEM, 3, 2, config), _norm(STEM, config)
         self.blocks = _stages(config)
         self.conv_head, self.bn2 = _conv(STAGES[-1].c, FEATURES, 1, 1, config), _norm(FEATURES, config)
+        self.mirror = config.mirror  # read by nn/scaled.py
         self.classifier = Head(FEATURES, spec.target.size, config.dropout)
         he_outputs(self)
 

@@ -1,8 +1,9 @@
 """Whether new inputs look like the training data, so that answers to what was never seen are marked.
 
 Pictures: the distance to the k-th nearest training picture among unit-length features (Sun et al. 2022, Out-of-distribution
-detection with deep nearest neighbors); the limit is the 99 % quantile of the validation split's distances, so one familiar
-picture in a hundred is marked. Tables: a number outside the range of the training rows. Texts: more unknown words than 99 %
+detection with deep nearest neighbors), and the same among small thumbnails, as a network that learned to tell digits apart may
+see a digit in noise. The limit is the 99 % quantile of the validation split's larger distance, so one familiar picture in a
+hundred is marked. Tables: a number outside the range of the training rows. Texts: more unknown words than 99 %
 of the validation texts have.
 
     M  training rows that are kept    N  new rows    F  features
@@ -22,7 +23,8 @@ from lamina.oversight.features import last_input
 
 MOST_KEPT, MOST_COMPARED = 1000, 300
 LEAST_COMPARED = 30  # validation rows without which no limit is set
-ROWS_A_NEIGHBOUR, MOST_NEIGHBOURS = 50, 50  # k is a fiftieth of the rows, so that it stays inside a class
+ROWS_A_NEIGHBOUR = 100  # k is a hundredth of the rows, so that it stays inside a class
+THUMBNAIL = 8  # places a side
 QUANTILE = 0.99
 AT_ONCE = 256  # rows of one forward pass
 UNKNOWN_WORD = 1
@@ -30,8 +32,8 @@ UNKNOWN_WORD = 1
 
 @dataclass(frozen=True)
 class Familiar:
-    """What is kept of the training data, as plain tensors: `features` (M, F) float16 of unit length and their `rows` (M,)
-    in the training split; `limit` (); or `low` and `high` (D,) of each column."""
+    """What is kept of the training data, as plain tensors: `features` and `thumbnails` (M, ...) float16 of unit length, their
+    `rows` (M,) in the training split, `usual` (2,) distances of each; `limit` (); or `low` and `high` (D,) of each column."""
 
     kept: Mapping[str, torch.Tensor]
 
@@ -44,7 +46,7 @@ class Familiar:
         limit = self.kept["limit"].item()
         if isinstance(spec.input, Text):
             return ["more unknown words than the training texts have" if s > limit else "" for s in _unknown(x).tolist()]
-        distance = nearest(self.kept["features"].float(), features(predictor, x))
+        distance = (_distances(self.kept, predictor, x) / self.kept["usual"]).amax(1)
         return ["unlike the training photos" if d > limit else "" for d in distance.tolist()]
 
     def nearest_rows(self, found: torch.Tensor, count: int) -> list[list[int]]:
@@ -75,10 +77,25 @@ def learn(predictor: Predictor, data: Data) -> Familiar:
 
 def _of_pictures(predictor: Predictor, data: Data, valid: torch.Tensor) -> dict[str, torch.Tensor]:
     rows = spread(data.train, MOST_KEPT)
-    kept = {"features": unit(features(predictor, data.train.batch(rows)["x"])).half(), "rows": rows}
+    x = data.train.batch(rows)["x"]
+    kept = {"features": unit(features(predictor, x)).half(), "thumbnails": thumbnails(x).half(), "rows": rows}
     if len(valid) < LEAST_COMPARED:
         return kept
-    return kept | {"limit": nearest(kept["features"].float(), features(predictor, valid)).quantile(QUANTILE)}
+    distances = _distances(kept, predictor, valid)
+    usual = distances.quantile(QUANTILE, dim=0).clamp_min(1e-6)
+    return kept | {"usual": usual, "limit": (distances / usual).amax(1).quantile(QUANTILE)}
+
+
+def _distances(kept: Mapping[str, torch.Tensor], predictor: Predictor, x: torch.Tensor) -> torch.Tensor:
+    """(N, 2): to the k-th nearest features, and to the k-th nearest thumbnail."""
+    views = nearest(kept["features"].float(), features(predictor, x)), nearest(kept["thumbnails"].float(), thumbnails(x))
+    return torch.stack(views, 1)
+
+
+def thumbnails(x: torch.Tensor) -> torch.Tensor:
+    """Pictures (N, C, H, W) at a few places a side, without their mean, of unit length: (N, F)."""
+    small = F.adaptive_avg_pool2d(x.cpu().float(), THUMBNAIL).flatten(1)
+    return unit(small - small.mean(1, keepdim=True))
 
 
 def features(predictor: Predictor, x: torch.Tensor) -> torch.Tensor:
@@ -94,7 +111,7 @@ def spread(split: Split, most: int) -> torch.Tensor:
 
 def nearest(kept: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
     """Distance (N,) of features (N, F) to their k-th nearest of `kept` (M, F), all of unit length."""
-    k = min(max(1, len(kept) // ROWS_A_NEIGHBOUR), MOST_NEIGHBOURS)
+    k = max(1, len(kept) // ROWS_A_NEIGHBOUR)
     likeness = (unit(found) @ kept.T).topk(k, dim=1).values[:, -1]
     return (2 - 2 * likeness).clamp_min(0).sqrt()
 

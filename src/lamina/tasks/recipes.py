@@ -1,4 +1,4 @@
-"""Default models and knobs for pictures and tables; results/ lists the settings that were tried for them."""
+"""Default models and knobs for pictures, tables and texts; results/ lists the settings that were tried for them."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,7 +8,7 @@ from lamina.core.spec import Classes, Image, Spec
 from lamina.core.task import Choice, Quality, Takes
 from lamina.tasks import neighbours
 
-MANY_TEXTS = 15_000
+FEW_TEXTS, ENOUGH_TEXTS, MANY_TEXTS = 2_000, 7_000, 15_000
 TINY_TABLE, SMALL_TABLE = 2_000, 20_000
 ROWS_FOR_A_COLUMN = 100  # with so many, a bent boundary is shown by the data and need not be feared
 ENOUGH_PICTURES = 50_000  # with fewer, each is shown more often
@@ -35,14 +35,20 @@ def recipe(data: Data, quality: Quality) -> Choice:
 
 
 def text(data: Data, quality: Quality) -> Choice:
-    """Texts: a bag of words and pairs that begins as naive Bayes; few texts have few pairs and small batches.
+    """Texts: a bag of words, pairs and pieces of words, stopped early; few texts are gone through more often.
 
     Chosen on validation splits: results/texts.md.
     """
-    many = len(data.train) >= MANY_TEXTS
-    words: dict[str, Any] = {"epochs": {"fast": 1, "good": 3, "best": 6}[quality] * (1 if many else 2), "batch": 128 if many else 64}
-    words |= {"buckets": 1 << 18 if many else 1 << 16, "size": 2, "skip": 0.5, "learning_rate": 1e-2 if many else 1e-3}
-    return Choice("bag", "supervised", words | {"schedule": "linear", "precision": "f32"})
+    rows, epochs = len(data.train), {"fast": 2.0, "good": 6.0, "best": 12.0}[quality]
+    words: dict[str, Any] = {"optimizer": "nesterov", "schedule": "linear", "monitor": "loss", "patience": 3, "precision": "f32"}
+    if rows >= MANY_TEXTS:
+        return Choice("bag", "supervised", words | {
+            "epochs": epochs / 2, "batch": 64, "buckets": 1 << 20, "piece": 0, "learning_rate": 1.0,
+        })  # fmt: skip
+    return Choice("bag", "supervised", words | {
+        "epochs": min(round(epochs * max(1.0, ENOUGH_TEXTS / rows) ** 0.5, 1), MOST_EPOCHS), "batch": 16 if rows < FEW_TEXTS else 64,
+        "learning_rate": 0.05,
+    })  # fmt: skip
 
 
 def are_photos(spec: Spec) -> bool:
@@ -60,7 +66,7 @@ def transfer(spec: Spec, quality: Quality, rows: int) -> Choice:
     epochs = {"fast": 0.0, "good": 4.0, "best": 8.0}[quality] * max(1.0, ENOUGH_PHOTOS / rows) ** 0.5
     words: dict[str, Any] = {
         "epochs": min(round(epochs, 1), MOST_EPOCHS), "flip": True, "learning_rate": 1e-3, "schedule": "one_cycle",
-        "weight_decay": 0.01, "crop": 0.4, "label_smoothing": 0.1,
+        "weight_decay": 0.01, "crop": 0.4, "label_smoothing": 0.1, "thaw": 4, "mirror": True,
     }  # fmt: skip
     if not isinstance(spec.target, Classes):
         del words["label_smoothing"]
@@ -73,7 +79,10 @@ def pictures(data: Data, quality: Quality) -> Choice:
     if not isinstance(data.spec.target, Classes) or min(sides) < LEAST_SIDE or max(sides) > MOST_SIDE:
         return _easy_pictures(data, quality)
     found = neighbours.ask(data.train)
-    return _easy_pictures(data, quality) if found.right > EASY else _hard_pictures(data, quality, found.mirrored > MIRRORED * found.right)
+    easy = found.right > EASY
+    choice = _easy_pictures(data, quality) if easy else _hard_pictures(data, quality, found.mirrored > MIRRORED * found.right)
+    knows = f"nearest neighbours know {found.right:.0%} of the pictures, {found.mirrored:.0%} in the mirror"
+    return replace(choice, because=f"{knows}: {'a small network is enough' if easy else 'a larger network, shown more often'}")
 
 
 def _easy_pictures(data: Data, quality: Quality) -> Choice:

@@ -12,8 +12,10 @@ import torch
 
 from lamina.core.errors import DataError, UsageError
 from lamina.core.predictions import Drawable, Prediction
-from lamina.data.inputs import read_all
+from lamina.core.spec import Input
+from lamina.data.inputs import read_all, read_one
 from lamina.data.pictures import ENDINGS
+from lamina.data.report import say
 from lamina.oversight.why import Why, why
 from lamina.verbs.data import reader
 from lamina.verbs.trained import Trained, open_run
@@ -55,12 +57,29 @@ def predict(folder: Path, words: Sequence[str], device: str = "auto", out: Path 
         return [Answer(_save(answer, place, name) if isinstance(answer, Drawable) else name, answer) for name, answer in drawn]
     pictures = takes == "pictures"
     inputs = list(_inputs(words, pictures)) if pictures else [found for word in words for found in _rows_of(word, trained)]
-    x = read_all(trained.spec.input, [one for _, one in inputs])
+    if pictures:
+        inputs = _readable(inputs, words, trained.spec.input)
+    x = torch.stack([one for _, one in inputs]) if pictures else read_all(trained.spec.input, [one for _, one in inputs])
     answers = trained.task.predict(trained.predictor, trained.spec, x)
     unlike = trained.familiar().unlike(trained.predictor, trained.spec, x)
     reasons = _reasons(trained, x) if explain else [None] * len(x)
     return [Answer(name, answer, strange, reason, _drawn(reason, place, name))
             for (name, _), answer, strange, reason in zip(inputs, answers, unlike, reasons, strict=True)]
+
+
+def _readable(inputs: Sequence[tuple[str, Any]], words: Sequence[str], spec: Input) -> list[tuple[str, Any]]:
+    """The pictures as tensors. A file that was named is read or refused; of a folder or a pattern what cannot be read is said."""
+    kept = []
+    for name, one in inputs:
+        try:
+            kept.append((name, read_one(spec, one)))
+        except DataError as error:
+            if name in words or len(inputs) == 1:
+                raise
+            say(f"refused: {name}: {error.came}. {error.do}")
+    if not kept:
+        raise DataError("a picture that can be read", f"none of {len(inputs)}", "Open one in a viewer: they may be damaged.")
+    return kept
 
 
 def _reasons(trained: Trained, x: torch.Tensor) -> Sequence[Why | None]:
@@ -105,6 +124,8 @@ def _inputs(words: Sequence[str], pictures: bool) -> Iterable[tuple[str, Any]]:
     for word in words:
         if word == "-":
             yield from _standard_input(pictures)
+        elif pictures and not word:
+            raise DataError("the name of a picture, a folder or a pattern", "an empty word: `` names nothing", "Check the command.")
         elif not pictures:
             yield word, word
         elif Path(word).is_dir():

@@ -34,6 +34,7 @@ class Config(texts.Config):
 
     text: str = knob("", "column of the texts; the one with the longest cells if left out")
     target: str = knob("", "column to predict; guessed by its name, else the last, if left out")
+    header: bool | None = knob(None, "whether the first row of a table names the columns; guessed if left out")
     group: str = knob("", "column whose equal values stay in the same split")
     time: str = knob("", "column by which the latest rows are held out")
     allow_refused: float = knob(0.05, "share of rows or files that may be refused", low=0, high=1)
@@ -89,7 +90,7 @@ class TextReader:
     # -- tables ---------------------------------------------------------------------------------------
 
     def _of_tables(self) -> tuple[Labelled, Target, str]:
-        c, table = self.config, text_tables.read(self.tables)
+        c, table = self.config, text_tables.read(self.tables, self.config.header)
         column, target, how = text_tables.columns_of(table.frame, c.text, c.target)
         for part in ("valid", "test"):
             mine = table.part == part
@@ -134,7 +135,7 @@ class TextReader:
     def _one_table(self) -> TextTable:
         if len(self.tables) != 1:
             raise DataError("one table", f"the folder `{self.path}`", "Name the file.")
-        table = text_tables.read(self.tables)
+        table = text_tables.read(self.tables, self.config.header)
         for note in table.notes:
             say(f"{self.path.name}: {note}")
         return table
@@ -155,8 +156,9 @@ class TextReader:
         found = places(read.names)
         names = tuple(sorted({place.label for place in found if place.label and place.part}))
         if len(names) < 2:
+            first = [f" ({len(read.refused):,} files refused, such as `{one.where}`: {one.reason})" for one in read.refused[:1]]
             raise DataError("texts of at least two classes, one folder each, or a table with a column of labels",
-                            f"{len(names)} in `{self.path}`", "Put the texts of each class into a folder of its own.")
+                            "".join([f"{len(names)} in `{self.path}`", *first]), "Put the texts of each class into a folder of its own.")
         keep = [i for i, place in enumerate(found) if place.label and place.part]
         y = torch.tensor([names.index(found[i].label) for i in keep])
         strange = tuple(Refusal(read.names[i], "in no folder of a class", "Move it into one, or away.")
