@@ -332,9 +332,8 @@ BAD: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     "as many classes as rows": (many(lambda i: f"{i},w{i % 3},c{i}"), ("40 different words in 40 rows",)),
     "a target of numbers and words": (many(lambda i: f"{i},w{i % 3}," + (f"{i}.5" if i % 8 else "much")),
                                       ("missing or no number: 5", "t.csv:2")),
-    "a target that numbers the rows": (
-        "a,b,id\n" + "".join(f"{i % 7}.5,w{i % 3},{i}\n" for i in range(40)), ("only tell the rows apart", "`id`"),
-    ),
+    "a target that numbers the rows": ("a,b,id\n" + "".join(f"{i % 7}.5,w{i % 3},{i}\n" for i in range(40)),
+                                       ("only tell the rows apart", "`id`")),
     "nothing to learn from": (many(lambda i: f"k,{i},{'yes' if i % 2 else 'no'}"), ("columns to learn from",)),
 }  # fmt: skip
 
