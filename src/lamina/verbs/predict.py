@@ -13,6 +13,7 @@ import torch
 from lamina.core.errors import DataError, UsageError
 from lamina.core.predictions import Drawable, Prediction
 from lamina.core.spec import Input
+from lamina.data.archives import is_archive
 from lamina.data.inputs import read_all, read_one
 from lamina.data.pictures import ENDINGS
 from lamina.data.report import say
@@ -56,7 +57,7 @@ def predict(folder: Path, words: Sequence[str], device: str = "auto", out: Path 
         drawn = zip(words, trained.task.predict(trained.predictor, trained.spec, words), strict=True)
         return [Answer(_save(answer, place, name) if isinstance(answer, Drawable) else name, answer) for name, answer in drawn]
     pictures = takes == "pictures"
-    inputs = list(_inputs(words, pictures)) if pictures else [found for word in words for found in _rows_of(word, trained)]
+    inputs = [found for word in words for found in _opened(word, trained, pictures)]
     if pictures:
         inputs = _readable(inputs, words, trained.spec.input)
     x = torch.stack([one for _, one in inputs]) if pictures else read_all(trained.spec.input, [one for _, one in inputs])
@@ -67,12 +68,17 @@ def predict(folder: Path, words: Sequence[str], device: str = "auto", out: Path 
             for (name, _), answer, strange, reason in zip(inputs, answers, unlike, reasons, strict=True)]
 
 
+def _opened(word: str, trained: Trained, pictures: bool) -> Iterable[tuple[str, Any]]:
+    """What a word stands for, with the name of each. Archives, tables and texts are opened by the run's kind of reader."""
+    return _inputs([word], pictures) if pictures and not is_archive(Path(word)) else _rows_of(word, trained)
+
+
 def _readable(inputs: Sequence[tuple[str, Any]], words: Sequence[str], spec: Input) -> list[tuple[str, Any]]:
     """The pictures as tensors. A file that was named is read or refused; of a folder or a pattern what cannot be read is said."""
     kept = []
     for name, one in inputs:
         try:
-            kept.append((name, read_one(spec, one)))
+            kept.append((name, one if isinstance(one, torch.Tensor) else read_one(spec, one)))
         except DataError as error:
             if name in words or len(inputs) == 1:
                 raise

@@ -1,7 +1,7 @@
 """Where a training begins (`--from`): from nothing, from a run, from a file of weights, or from weights that were published."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ def settle(request: Request, chosen: Choice, start: Start | None, data: Data) ->
     if start is None:
         plain = chosen if chosen.scratch is None else chosen.scratch
         model = request.model or (chosen.model if request.method == "transfer" else plain.model)
-        return Choice(model, request.method or plain.method, plain.words, plain.until)
+        return replace(plain, model=model, method=request.method or plain.method, scratch=None)
     method = request.method or _method(start, data.spec)
     if method == "transfer" != chosen.method:
         chosen = transfer(data.spec, request.quality, len(data.train))
