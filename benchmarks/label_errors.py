@@ -39,12 +39,13 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--data", type=Path, required=True)
     words.add_argument("--seeds", type=int, default=3)
+    words.add_argument("--first-seed", type=int, default=0)
     words.add_argument("--epochs", type=float, default=1.0)
     words.add_argument("--apart", action="store_true")
     words.add_argument("--rows", type=int, default=60_000)
     asked = words.parse_args()
     told = []
-    for seed in range(asked.seeds):
+    for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
         told.append(one(asked, seed))
         print("  ".join(f"{k} {v:.4f}" for k, v in told[-1].items()), flush=True)
     print(json.dumps({k: {"mean": mean(t[k] for t in told), "each": [t[k] for t in told]} for k in told[0]}))

@@ -1,6 +1,7 @@
 """How the suite runs: property tests without deadlines (a busy machine is no failure) and with repeatable draws; one thread."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,3 +18,12 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data beside the repository."""
+    found = Path(__file__).parents[1].parent / "shared" / "data"
+    if not found.is_dir():
+        pytest.skip("no ../shared/data here")
+    return found

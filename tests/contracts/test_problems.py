@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image as pil
 
 from lamina.core.data import Account, Data, Refusal
 from lamina.core.spec import Classes, Column, Image, Numbers, Spec, Table, Text
@@ -212,6 +214,16 @@ def test_the_same_photo_in_the_test_is_a_leak() -> None:
     held = ArraySplit(torch.from_numpy(x[:5].copy()), torch.arange(5) % 2, None, [f"test/{i}.jpg" for i in range(5)])
     problem = one(photos(x, Given(test=held)), "in training and in the test")
     assert (problem.severity, problem.count) == ("serious", 5)
+
+
+def test_a_photo_compressed_again_is_found() -> None:
+    x = scenes()
+    file = BytesIO()
+    pil.fromarray(x[3].transpose(1, 2, 0)).save(file, "jpeg", quality=60)
+    x[20] = np.asarray(pil.open(file)).transpose(2, 0, 1)
+    problem = one(photos(x), "nearly identical photos with different answers")
+    assert problem.count == 2
+    assert set(problem.where[0].split(" = ")) == {"dog/3.jpg (dog)", "cat/20.jpg (cat)"}
 
 
 # -- texts ----------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """What every augmentation promises: keyed draws, levels kept in range, and by itself what its paper says of it."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -200,3 +202,20 @@ def test_pictures_grow_to_their_full_size_and_stay() -> None:
     assert all(side % 2 == 0 for side in sides)
     assert shown(GROWN) == shown(1.0) == (32, 32)
     assert shown(0.0, side=8) == (8, 8), "small pictures stay"
+
+
+def test_a_batch_is_a_function_of_seed_and_step() -> None:
+    """Whatever a method did before, as after a resume, the same step shows the same pictures."""
+    words = {"cutmix": 1.0, "shift": 1, "rotate": 10, "flip": True, "crop": 0.6, "colour": 0.2, "randaugment": 0.3, "erase": 0.2}
+    spec = Spec(input=Image(channels=1, height=24, width=24), target=Classes(names=("a", "b")))
+    split = ArraySplit(noise((1, 24, 24), 40), torch.arange(40) % 2)
+    first, second = (Supervised(spec, Config(batch=8, smallest=0.7, **words), split) for _ in range(2))
+    learner: Any = SimpleNamespace(seed=3, steps=20)
+    shown = {step: first.next_batch(learner, step) for step in (1, 2, 9, 10)}
+    for step in (10, 1, 9):
+        again = second.next_batch(learner, step)
+        assert set(again) == {"x", "y", "lam", "partner"}
+        assert all(torch.equal(again[key], shown[step][key]) for key in again)
+    assert not torch.equal(shown[1]["x"], shown[2]["x"])
+    learner.seed = 4
+    assert not torch.equal(second.next_batch(learner, 1)["lam"], shown[1]["lam"])

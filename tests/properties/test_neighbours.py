@@ -36,9 +36,9 @@ def test_clear_pictures_are_known_and_the_mirror_tells_left_from_right(mirrorabl
 
 
 def test_noise_is_known_by_chance() -> None:
-    split = bars(3000, 5, True)
-    split.x = torch.randint(0, 256, split.x.shape, generator=torch.Generator().manual_seed(1)).byte()
-    found = neighbours.ask(split)
+    random = torch.Generator().manual_seed(1)
+    x = torch.randint(0, 256, (3000, 1, 20, 20), generator=random).byte()
+    found = neighbours.ask(ArraySplit(x, torch.arange(3000) % 2))
     assert 0.4 < found.right < 0.6
     assert 0.4 < found.mirrored < 0.6
 

@@ -209,9 +209,9 @@ def test_evaluating_a_run_looks_at_the_rows_it_never_saw(tmp_path: Path) -> None
 
     data = lm.load("iris", seed=3)
     model = lm.Model("mlp").fit(data, out=tmp_path / "run", epochs=5, **QUICK)
-    found, looks = evaluate(tmp_path / "run", "cpu")
-    assert found.metrics == model.evaluate(data.test).metrics
-    assert looks == 2  # training looked once
+    look = evaluate(tmp_path / "run", device="cpu")
+    assert look.found.metrics == model.evaluate(data.test).metrics
+    assert look.looks == 2  # training looked once
     assert lm.load_run(tmp_path / "run").evaluate(lm.load("iris", seed=3)).looks > 2
     assert lm.load_run(tmp_path / "run").evaluate(lm.load("iris", seed=0)).looks == 0
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lamina.baselines.rivals import Judge
+from lamina.baselines.rivals import Judge, judged
 from lamina.baselines.tables import Rival, categories, log_probabilities, trivial_and_linear
 from lamina.core.data import Data, Split
 from lamina.core.spec import Classes, Numbers, Table, Vector
@@ -35,7 +35,7 @@ def boosted(data: Data, judge: Judge) -> dict[str, Evaluation]:
         return {}
     if len(data.train) * spec.input.shape[0] * spec.target.size > MOST_CELLS:
         return {}
-    return {NAME: judge(boosting(data), data.test)}
+    return judged({NAME: lambda: boosting(data)}, judge, data.test)
 
 
 def boosting(data: Data) -> Rival:

@@ -16,7 +16,7 @@ from lamina.core.task import Evaluation
 Judge = Callable[[Any, Split], Evaluation]  # (rival that answers as a `Predictor`, split) -> figures
 
 RIVALS = Registry("rivals", {
-    "image": "lamina.baselines.tables:trivial_and_linear",
+    "image": "lamina.baselines.photos:of_pictures",
     "vector": "lamina.baselines.boosting:of_tables",
     "table": "lamina.baselines.boosting:of_tables",
     "text": "lamina.baselines.texts:of_texts",

@@ -44,7 +44,7 @@ class Pair:
 def pairs(pictures: torch.Tensor) -> list[Pair]:
     """Duplicates among pictures (N, C, H, W) uint8, the likest first. Of more than two exact ones each is paired with the first."""
     exact = _exact(pictures)
-    if min(pictures.shape[2:]) < SMALLEST:
+    if min(pictures.shape[2:]) < SMALLEST or not len(pictures):
         return exact
     later = {pair.second for pair in exact}
     alone = torch.tensor([i for i in range(len(pictures)) if i not in later], dtype=torch.int64)

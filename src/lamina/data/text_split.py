@@ -33,9 +33,10 @@ class TextSplit:
         """A fresh shuffle in which texts of about the same length are neighbours, so that batches are filled up little."""
         random = rng.generator(seed, epoch, "order")
         mixed, lengths = torch.randperm(len(self), generator=random), self.ends - self.starts
-        pools = [pool[lengths[pool].argsort(stable=True)] for pool in mixed.split(BUCKET * POOL)]
-        buckets = [bucket for pool in pools for bucket in pool.split(BUCKET)]
-        return torch.cat([buckets[i] for i in torch.randperm(len(buckets), generator=random).tolist()])
+        whole = len(self) // BUCKET * BUCKET  # the rest comes last, drawn before it is sorted: it may be left out of the epoch
+        pools = [pool[lengths[pool].argsort(stable=True)] for pool in mixed[:whole].split(BUCKET * POOL)]
+        buckets = torch.cat(pools).view(-1, BUCKET)
+        return torch.cat([buckets[torch.randperm(len(buckets), generator=random)].flatten(), mixed[whole:]])
 
     def part(self, indices: torch.Tensor) -> "TextSplit":
         """The split that holds only the rows at `indices`."""

@@ -1,8 +1,8 @@
 """A bag of words and of pairs of neighbours, each with a learned vector; their mean goes to a linear head.
 
 fastText's classifier (Joulin, Grave, Bojanowski & Mikolov 2016). Where we depart from it: a word that stands several times
-in a text counts once, and for classes the first vectors are those of naive Bayes, the log of how much more likely a word
-or pair is in a class than outside it (Wang & Manning 2012, eq. (2)), so that training starts where counting ends; the sum
+in a text counts once, and for classes the first vectors are those of naive Bayes, the log of how likely a word or pair is
+in each class (the ratio of Wang & Manning 2012, for any number of classes), so that training starts where counting ends; the sum
 is divided by the root of the number of features, so that long texts are surer than short ones; and while training a share
 of the features is left out at random, which holds back rare ones more than frequent ones (Wager, Wang & Liang 2013).
 
@@ -73,17 +73,16 @@ class Bag(nn.Module):
 
     @torch.no_grad()
     def count(self, rows: Iterable[Batch]) -> None:
-        """Begin as naive Bayes: of training rows with classes (B,), each feature's log ratio (F, K) becomes its first vector."""
+        """Begin as naive Bayes: each feature's log likelihoods in the training rows (F, K), less their mean, are its first vector."""
         classes = self.head.out_features
         held = torch.ones(len(self.table.weight), classes)  # texts of each class that hold it, and one more
-        for batch in rows if self.config.bayes else ():
-            if batch["y"].dtype != torch.int64:
+        for batch in rows:
+            if not self.config.bayes or batch["y"].dtype != torch.int64:
                 return
             of, features = once(*self.features(batch["x"]))
             held.index_put_((features, batch["y"][of]), torch.ones(len(of)), accumulate=True)
-        inside, outside = held, held.sum(1, keepdim=True) - held
-        ratios = (inside / inside.sum(0)).log() - (outside / outside.sum(0)).log()
-        self.table.weight[:, :classes] = ratios - ratios.mean(1, keepdim=True)
+        logs = (held / held.sum(0)).log()
+        self.table.weight[:, :classes] = logs - logs.mean(1, keepdim=True)
         self.head.weight.zero_().fill_diagonal_(1.0)
         self.head.weight[:, classes:].normal_(std=FIRST_DEVIATION)
 

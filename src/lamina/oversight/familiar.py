@@ -20,9 +20,9 @@ from lamina.core.predictor import Predictor
 from lamina.core.spec import Image, Spec, Table, Text, Vector
 from lamina.oversight.features import last_input
 
-MOST_KEPT, MOST_COMPARED = 2000, 500
+MOST_KEPT, MOST_COMPARED = 1000, 300
 LEAST_COMPARED = 30  # validation rows without which no limit is set
-NEIGHBOUR = 10  # k
+ROWS_A_NEIGHBOUR, MOST_NEIGHBOURS = 50, 50  # k is a fiftieth of the rows, so that it stays inside a class
 QUANTILE = 0.99
 AT_ONCE = 256  # rows of one forward pass
 UNKNOWN_WORD = 1
@@ -44,7 +44,7 @@ class Familiar:
         limit = self.kept["limit"].item()
         if isinstance(spec.input, Text):
             return ["more unknown words than the training texts have" if s > limit else "" for s in _unknown(x).tolist()]
-        distance = nearest(self.kept["features"].float(), features(predictor, x))[0]
+        distance = nearest(self.kept["features"].float(), features(predictor, x))
         return ["unlike the training photos" if d > limit else "" for d in distance.tolist()]
 
     def nearest_rows(self, found: torch.Tensor, count: int) -> list[list[int]]:
@@ -78,7 +78,7 @@ def _of_pictures(predictor: Predictor, data: Data, valid: torch.Tensor) -> dict[
     kept = {"features": unit(features(predictor, data.train.batch(rows)["x"])).half(), "rows": rows}
     if len(valid) < LEAST_COMPARED:
         return kept
-    return kept | {"limit": nearest(kept["features"].float(), features(predictor, valid))[0].quantile(QUANTILE)}
+    return kept | {"limit": nearest(kept["features"].float(), features(predictor, valid)).quantile(QUANTILE)}
 
 
 def features(predictor: Predictor, x: torch.Tensor) -> torch.Tensor:
@@ -92,11 +92,11 @@ def spread(split: Split, most: int) -> torch.Tensor:
     return torch.arange(count) * len(split) // max(count, 1)
 
 
-def nearest(kept: torch.Tensor, found: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Distance (N,) of features (N, F) to their k-th nearest of `kept` (M, F), all of unit length; and its place (N,)."""
-    k = min(NEIGHBOUR, len(kept))
-    likeness, place = (unit(found) @ kept.T).topk(k, dim=1)
-    return (2 - 2 * likeness[:, -1]).clamp_min(0).sqrt(), place[:, -1]
+def nearest(kept: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
+    """Distance (N,) of features (N, F) to their k-th nearest of `kept` (M, F), all of unit length."""
+    k = min(max(1, len(kept) // ROWS_A_NEIGHBOUR), MOST_NEIGHBOURS)
+    likeness = (unit(found) @ kept.T).topk(k, dim=1).values[:, -1]
+    return (2 - 2 * likeness).clamp_min(0).sqrt()
 
 
 def unit(features: torch.Tensor) -> torch.Tensor:

@@ -5,6 +5,7 @@ any other text is escaped where it is put in, so that the name of a file can nev
 """
 
 import base64
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from io import BytesIO
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 BAR_WIDTH, BAR_HEIGHT = 100, 20  # units of the drawing; the page stretches it
+_CODE = re.compile("`([^`]+)`")
 MANY_COLOURS = 64  # above, a picture is a photo and becomes a JPEG
 
 CSS = """
@@ -53,12 +55,12 @@ class Html(str):
 
 
 def text(value: Any) -> Html:
-    """Anything as text of a page; `Html` stays as it is.
+    """Anything as text of a page, words in backticks as code; `Html` stays as it is.
 
-    >>> text("a < b"), text(Html("<b>a</b>"))
-    ('a &lt; b', '<b>a</b>')
+    >>> text("a < b in `c`"), text(Html("<b>a</b>"))
+    ('a &lt; b in <code>c</code>', '<b>a</b>')
     """
-    return value if isinstance(value, Html) else Html(escape(str(value)))
+    return value if isinstance(value, Html) else Html(_CODE.sub(r"<code>\1</code>", escape(str(value))))
 
 
 def join(*pieces: Any) -> Html:

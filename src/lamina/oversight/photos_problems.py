@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 
 from lamina.core.spec import Image
+from lamina.data import duplicates, overlay
 from lamina.oversight import shift
 from lamina.oversight.photos_measures import Measures, loneliness, measure, sizes
 from lamina.oversight.problems import EXAMPLES, Problem, Severity
 from lamina.oversight.rows import Rows
-from lamina.oversight.same import equal, of_groups
+from lamina.oversight.same import NEARLY, equal, of_groups
 from lamina.oversight.tables_problems import unlike
 
 DARK, BRIGHT = 40.0, 225.0  # mean light of 0..255
@@ -35,8 +38,24 @@ def problems(rows: Rows) -> list[Problem]:
 
 
 def same_photos(rows: Rows) -> list[Problem]:
-    """Photos that are equal pixel by pixel."""
-    return of_groups(rows, equal(rows), unlikely=True, what="photos")
+    """Photos that are equal pixel by pixel, and those that are nearly so: compressed again, resized, slightly cropped."""
+    exact = equal(rows)
+    found = of_groups(rows, exact, unlikely=True, what="photos")
+    return found + of_groups(rows, _nearly(rows, exact), unlikely=True, what="photos", how=NEARLY)
+
+
+def _nearly(rows: Rows, exact: list[np.ndarray]) -> list[np.ndarray]:
+    """Groups of photos that look the same and are not all equal. They are compared by thumbnails, made batch by batch."""
+    kind = rows.data.spec.input
+    assert isinstance(kind, Image), "photos are pictures"
+    if min(kind.height, kind.width) < duplicates.SMALLEST:
+        return []
+    small = torch.cat([F.interpolate(x, (overlay.SIDE, overlay.SIDE), mode="bilinear", antialias=True) for x in rows.batches()])
+    group = duplicates.groups_of(duplicates.pairs(small), len(rows)).numpy()
+    order = np.argsort(group, kind="stable")
+    found = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+    known = {tuple(members.tolist()) for members in exact}
+    return [members for members in found if len(members) > 1 and tuple(members.tolist()) not in known]
 
 
 def _light(rows: Rows, found: Measures) -> list[Problem]:

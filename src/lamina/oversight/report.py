@@ -114,8 +114,8 @@ def _data(facts: Facts) -> Html:
     if data is None:
         return section("The data", tag("p", "They were given from Python, or are no longer what they were: they are not shown here."))
     counts = f"{len(data.train)} rows to train, {len(data.valid)} to validate, {len(data.test)} kept for the test"
-    account = f"{data.account.used} used, {len(data.account.refused)} refused"
-    return section("The data", tag("p", data.sheet or data.name), bullets([*data.meaning, counts, account]), *_refused(data))
+    account = [f"{data.account.used} used, {len(data.account.refused)} refused"] if data.account.used else []
+    return section("The data", tag("p", data.sheet or data.name), bullets([*data.meaning, counts, *account]), *_refused(data))
 
 
 def _refused(data: Data) -> list[Html]:

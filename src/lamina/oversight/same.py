@@ -12,6 +12,7 @@ from lamina.oversight.rows import Rows
 
 SOME = 0.01  # share of rows from which the same twice is more than a note
 GROUPS_SHOWN = 12
+IDENTICAL, NEARLY = "identical", "nearly identical"
 
 
 def same_rows(rows: Rows, unlikely: bool, what: str = "rows") -> list[Problem]:
@@ -27,7 +28,7 @@ def equal(rows: Rows) -> list[np.ndarray]:
     return [np.asarray(members) for members in places.values() if len(members) > 1]
 
 
-def of_groups(rows: Rows, groups: list[np.ndarray], unlikely: bool, what: str, how: str = "identical") -> list[Problem]:
+def of_groups(rows: Rows, groups: list[np.ndarray], unlikely: bool, what: str, how: str = IDENTICAL) -> list[Problem]:
     """What groups of equal rows mean, the worst kind first: leaks, contradictions, repetitions."""
     leaks = [group for group in groups if (rows.part[group] == 2).any() and (rows.part[group] != 2).any()]
     torn = [group for group in groups if _contradicts(rows, group)]
@@ -35,12 +36,13 @@ def of_groups(rows: Rows, groups: list[np.ndarray], unlikely: bool, what: str, h
     rest = [group for group in groups if id(group) not in taken]
     in_test = sum(int((rows.part[group] == 2).sum()) for group in leaks)
     extra = sum(len(group) - 1 for group in rest)
-    known: Severity = "serious" if unlikely or in_test > SOME * max(rows.sizes[2], 1) else "worth"
+    sure: Severity = "serious" if how == IDENTICAL else "worth"  # nearly the same may also be two shots of one thing
+    leaky: Severity = "serious" if in_test > SOME * max(rows.sizes[2], 1) else sure
     found = [
-        (leaks, Problem(f"{how} {what} in training and in the test", known if unlikely else "note", in_test,
+        (leaks, Problem(f"{how} {what} in training and in the test", leaky if unlikely else "note", in_test,
                         f"{in_test} of {rows.sizes[2]} {what} of the test were seen in training: the figures on the test are too good.",
                         "Keep one of each, or keep them in one part: `--group COLUMN`, or folders of your own.")),
-        (torn, Problem(f"{how} {what} with different answers", "serious" if unlikely else "note", sum(map(len, torn)),
+        (torn, Problem(f"{how} {what} with different answers", sure if unlikely else "note", sum(map(len, torn)),
                        "No model can be right about all of them: some answers are wrong, or something that matters is not in the data.",
                        "Look at them and correct the answers.")),
         (rest, Problem(f"{how} {what}", "worth" if unlikely and extra > SOME * len(rows) else "note", extra,

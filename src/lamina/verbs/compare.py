@@ -42,8 +42,8 @@ class Comparison:
 
 def compare(folders: Sequence[Path], device: str = "auto") -> Comparison:
     """Test figures of finished runs, paired row by row where they have the same test rows; a look at each test is counted."""
-    if len(folders) < 2:
-        raise UsageError("two runs or more", f"{len(folders)}", "Write `lamina compare RUN1 RUN2`.")
+    if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
+        raise UsageError("two runs or more, each once", quoted(map(str, folders)), "Write `lamina compare RUN1 RUN2`.")
     opened = [open_run(folder, device=device) for folder in folders]
     tasks = {one.task.name for one in opened}
     if len(tasks) > 1:

@@ -54,9 +54,10 @@ def beside_rivals(found: Judgement, task: Task, data: Data, seconds: float) -> J
 
 
 def remember(run: Run, found: Judgement, data: Data) -> None:
-    """Keep what later verbs need: what was said of each test row, and what the training data look like."""
-    rows = {"output": found.test.output, "scores": found.test.scores}
-    run.keep("test", {name: t for name, t in rows.items() if t is not None})
+    """Keep what later verbs need of a task that answers row by row: what was said of each test row, and what training data look like."""
+    if found.test.output is None or found.test.scores is None:
+        return
+    run.keep("test", {"output": found.test.output, "scores": found.test.scores})
     run.keep("familiar", learn(found.predictor, data).kept)
 
 
