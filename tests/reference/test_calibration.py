@@ -10,12 +10,17 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 from torch import nn
 
+from lamina.core import predictor
+from lamina.core.backbone import features
 from lamina.core.predictor import Predictor, Trust
 from lamina.core.spec import Classes, Image, Spec
 from lamina.metrics import paired
+from lamina.models.airbench import Airbench
+from lamina.models.airbench import Config as AirbenchConfig
 from lamina.nn.scaled import Scaled
 from lamina.oversight.calibration import LEAST_ROWS, bins, calibrate, expected_error, temperature, threshold
 from lamina.oversight.familiar import ROWS_A_NEIGHBOUR, nearest
+from lamina.oversight.features import last_input
 from lamina.oversight.grad_cam import saliency
 
 
@@ -209,3 +214,16 @@ def test_the_distance_is_that_of_the_kth_neighbour() -> None:
     found = torch.randn(7, 5, generator=random)
     expected = torch.cdist(nn.functional.normalize(found), kept).sort(1).values[:, 2]
     assert torch.allclose(nearest(kept, found), expected, atol=1e-4)
+
+
+def test_features_are_those_of_each_picture_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where pictures go through the model in parts, and their mirror images after them."""
+    spec = Spec(input=Image(channels=3, height=16, width=16), target=Classes(names=("a", "b")))
+    model = Scaled(Airbench(spec, AirbenchConfig(mirror=True)), spec).eval()
+    x = torch.randint(0, 256, (7, 3, 16, 16), generator=torch.Generator().manual_seed(0)).byte()
+    with torch.inference_mode():
+        expected = features(model.net, model.laid_out(x))
+    assert model.mirror
+    for most in (predictor.MOST_NUMBERS, 3 * x[0].numel()):
+        monkeypatch.setattr(predictor, "MOST_NUMBERS", most)
+        assert torch.allclose(last_input(Predictor(model, torch.device("cpu")), x), expected, atol=1e-5)

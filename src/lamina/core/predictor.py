@@ -47,6 +47,10 @@ class Predictor:
         if self.model.training:
             self.model.eval()
         with torch.inference_mode(), autocast(self.device, self.precision):
-            parts = x.split(max(1, MOST_NUMBERS // max(1, x[:1].numel())))
-            output = torch.cat([self.model(part.to(self.device)).float() for part in parts])
+            output = torch.cat([self.model(part.to(self.device)).float() for part in parts(x)])
             return output if self.trust.temperature == 1 else output / self.trust.temperature
+
+
+def parts(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Inputs (B, ...) in parts that are run through a model at once."""
+    return x.split(max(1, MOST_NUMBERS // max(1, x[:1].numel())))

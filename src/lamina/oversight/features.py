@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lamina.core.predictor import Predictor
+from lamina.core.predictor import Predictor, parts
 from lamina.oversight.rows import Rows
 
 BATCH = 500
@@ -42,10 +42,15 @@ class Features:
 
 def last_input(predictor: Predictor, x: torch.Tensor) -> torch.Tensor:
     """What the last linear layer that ran was given for `x`, (B, F) float32; the output itself where none ran."""
-    seen: list[torch.Tensor] = []
+    return torch.cat([_of_one_call(predictor, part) for part in parts(x)])
+
+
+def _of_one_call(predictor: Predictor, x: torch.Tensor) -> torch.Tensor:
+    """Of inputs that go through the model at once; where it looks at their mirror images too, what it saw of the inputs themselves."""
+    seen: list[tuple[nn.Module, torch.Tensor]] = []
 
     def note(module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        seen.append(inputs[0])
+        seen.append((module, inputs[0]))
 
     hooks = [module.register_forward_pre_hook(note) for module in predictor.model.modules() if isinstance(module, nn.Linear)]
     try:
@@ -53,4 +58,5 @@ def last_input(predictor: Predictor, x: torch.Tensor) -> torch.Tensor:
     finally:
         for hook in hooks:
             hook.remove()
-    return (seen[-1] if seen else output).flatten(1).float().cpu()
+    found = next((given for module, given in seen if module is seen[-1][0]), output)
+    return found.flatten(1).float().cpu()
