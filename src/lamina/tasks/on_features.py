@@ -3,8 +3,8 @@
 import torch
 from torch.nn.functional import cross_entropy
 
-from lamina.baselines.rivals import Judge
-from lamina.core.backbone import features
+from lamina.baselines.rivals import Judge, judged
+from lamina.core.backbone import State, features
 from lamina.core.data import Data, batches
 from lamina.core.device import pick
 from lamina.core.errors import DataError
@@ -32,6 +32,10 @@ def linear_on_features(data: Data, judge: Judge) -> dict[str, Evaluation]:
     except DataError:
         return {}
     assert weights is not None, "the package archive has them"
+    return judged({NAME: lambda: _fitted(data, weights)}, judge, data.test)
+
+
+def _fitted(data: Data, weights: State) -> Predictor:
     net = EfficientNetLite0(data.spec, Config())
     model = Scaled(net, data.spec).eval()
     put(model, weights, keep_head=False)
@@ -39,4 +43,4 @@ def linear_on_features(data: Data, judge: Judge) -> dict[str, Evaluation]:
         seen = [(features(net, model.laid_out(batch["x"])), batch["y"]) for batch in batches(data.train, AT_ONCE)]
     x, y = (torch.cat(column) for column in zip(*seen, strict=True))
     linear_head.fit(net.classifier, x, lambda output: cross_entropy(output, y), PULL)
-    return {NAME: judge(Predictor(model, pick("cpu")), data.test)}
+    return Predictor(model, pick("cpu"))
