@@ -32,7 +32,7 @@ from lamina.core.data import Data, Split
 from lamina.core.errors import DataError
 from lamina.core.spec import Classes, Image, Labels, Table
 from lamina.data import DATASETS, augment, sources
-from lamina.data.arrays import ArraySplit, cut, from_arrays
+from lamina.data.arrays import ArraySplit, Given, cut, from_arrays
 from lamina.data.catalog import cifar10, fashion_mnist, mnist
 from lamina.data.catalog.archived import SETS
 from lamina.data.idx import from_idx, to_idx
@@ -715,3 +715,9 @@ def test_a_member_that_is_missing_or_a_folder_is_passed_over_and_said(said: list
     wanted = [Source(name, lambda name=name: npm_members("p", "1.0", [name])) for name in ("a.bin", "b.bin")]
     assert fetch("set", PINS, [*wanted, Source("right", Shelf(CONTENT))], said.append) == CONTENT
     assert len(said) == 2
+
+
+def test_rows_that_all_belong_together_cannot_be_cut() -> None:
+    spec, rows, _ = from_arrays("one", np.arange(20.0).reshape(10, 2), np.arange(10) % 2)
+    with pytest.raises(DataError, match="belong together"):
+        cut("one", spec, rows, 0, Given(groups=torch.zeros(10, dtype=torch.int64)))

@@ -127,6 +127,9 @@ def _parts(y: torch.Tensor, given: Given, share: float, seed: int, stream: str) 
     if given.moments is not None:
         return last_part(given.moments, share)
     if given.groups is not None:
+        if len(given.groups.unique()) < 2:
+            raise DataError("rows that can be held out", f"`{len(y)}` rows that belong together: the same photos, texts or rows, or one "
+                            "value of `--group`", "Add others, or leave `--group` out.")
         return grouped_parts(y, given.groups, share, seed, stream)
     return stratified_parts(y, share, seed, stream)
 
