@@ -1,8 +1,8 @@
 """Labels of Fashion-MNIST flipped on purpose, and how early the ranking of `lamina look RUN` finds them, beside cleanlab's on the
 same out-of-sample probabilities.
 
-    pip install --target /tmp/peer --no-deps cleanlab tqdm termcolor pandas python-dateutil pytz six tzdata
-    PYTHONPATH=/tmp/peer python benchmarks/label_errors.py --data ../shared/data/fashion_mnist            three seeds: the stated figures
+    pip install --target peer --no-deps cleanlab tqdm termcolor pandas python-dateutil pytz six tzdata
+    PYTHONPATH=peer python benchmarks/label_errors.py --data ../shared/data/fashion_mnist            three seeds: the stated figures
     ... --apart            features of two networks, each asked about the half that it was not trained on
 
 A seed decides which labels are flipped and to what, the network's first weights and the folds. The figure is the average precision

@@ -30,7 +30,9 @@ def read_all(spec: Input, inputs: Iterable[Any]) -> torch.Tensor:
 
 
 def read_one(spec: Input, one: Any) -> torch.Tensor:
-    """One input in the shape that the model was trained on."""
+    """One input in the shape that the model was trained on; pictures and texts may be tensors that were read before."""
+    if isinstance(one, torch.Tensor) and isinstance(spec, Image | Text):
+        return one
     if isinstance(spec, Image):
         if isinstance(one, str | Path):
             return read_picture(content_of(Path(one)), spec, str(one))
@@ -50,8 +52,6 @@ def read_one(spec: Input, one: Any) -> torch.Tensor:
 
 
 def _words(spec: Text, one: Any) -> torch.Tensor:
-    if isinstance(one, torch.Tensor):
-        return one
     if not isinstance(one, str):
         raise DataError("a text", f"`{type(one).__name__}`", "Give a string, or a list of them.")
     found = encode(one, spec.words, spec.length)

@@ -60,7 +60,7 @@ def predict(folder: Path, words: Sequence[str], device: str = "auto", out: Path 
     inputs = [found for word in words for found in _opened(word, trained, pictures)]
     if pictures:
         inputs = _readable(inputs, words, trained.spec.input)
-    x = torch.stack([one for _, one in inputs]) if pictures else read_all(trained.spec.input, [one for _, one in inputs])
+    x = read_all(trained.spec.input, [one for _, one in inputs])
     answers = trained.task.predict(trained.predictor, trained.spec, x)
     unlike = trained.familiar().unlike(trained.predictor, trained.spec, x)
     reasons = _reasons(trained, x) if explain else [None] * len(x)
@@ -78,7 +78,7 @@ def _readable(inputs: Sequence[tuple[str, Any]], words: Sequence[str], spec: Inp
     kept = []
     for name, one in inputs:
         try:
-            kept.append((name, one if isinstance(one, torch.Tensor) else read_one(spec, one)))
+            kept.append((name, read_one(spec, one)))
         except DataError as error:
             if name in words or len(inputs) == 1:
                 raise

@@ -96,6 +96,9 @@ class TableReader:
 
     def _split(self, rows: _Rows, answers: Answers, meanings: list[Meaning], seed: int) -> Data:
         """Cut places of rows, learn the columns from those of training, then fetch the cells."""
+        if all(found.kind == "left out" for found in meanings):
+            raise DataError("columns to learn from", "none that is more than a constant or an identifier",
+                            "Add columns, or say what they are: `as_category=a,b`, `as_number=a,b`.")
         places = ArraySplit(torch.arange(len(rows.where)), answers.y)
         given = {part: places.part(torch.from_numpy(rows.part == part).nonzero().flatten()) for part in ("train", "valid", "test")}
         held = given["test"] if len(given["test"]) else given["valid"]
@@ -107,9 +110,6 @@ class TableReader:
         parts = cut(self.path.name, blank, given["train"], seed, named)
         splits = [split for split in (parts.train, parts.valid, parts.test) if isinstance(split, ArraySplit)]
         table = columns_of.learned(rows.frame[splits[0].x.numpy()], meanings)
-        if not table.columns:
-            raise DataError("columns to learn from", "none that is more than a constant or an identifier",
-                            "Add columns, or say what they are: `as_category=a,b`, `as_number=a,b`.")
         x = columns_of.encoded(rows.frame, table, ())
         filled = [ArraySplit(x[s.x], s.y, None, rows.where[s.x.numpy()].tolist()) for s in splits]
         train, valid, test = filled
