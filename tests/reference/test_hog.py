@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lamina.baselines.photos import FeatureRival, of_pictures, pixels
+from lamina.baselines.photos import FeatureRival, of_pictures, on_gradients, pixels
 from lamina.core.data import Split
 from lamina.core.spec import Classes, Image, Spec
 from lamina.core.task import Evaluation
@@ -70,7 +70,7 @@ def test_edges_are_told_apart_by_hog_where_pixels_say_nothing() -> None:
     x = torch.from_numpy((128 + 40 * stripes).clip(0, 255).astype(np.uint8))[:, None]
     spec = Spec(input=Image(channels=1, height=24, width=24), target=Classes(names=("a", "b")))
     data = cut("stripes", spec, ArraySplit(x, torch.from_numpy(y)), 0)
-    found = of_pictures(data, accuracy)
+    found = {**of_pictures(data, accuracy), **on_gradients(data, accuracy)}
     assert list(found) == ["most frequent", "linear", "HOG + logistic regression"]
     assert found["HOG + logistic regression"].metrics["accuracy"] > 0.95 > 0.75 > found["linear"].metrics["accuracy"]
 

@@ -26,16 +26,22 @@ Features = Callable[[torch.Tensor], torch.Tensor]  # pictures (B, C, H, W) bytes
 
 
 def of_pictures(data: Data, judge: Judge) -> dict[str, Evaluation]:
-    """Figures on the test split: `most frequent` or `mean`, `linear`, and `HOG + logistic regression` or `HOG + linear regression`."""
-    assert isinstance(data.spec.input, Image), "rivals of pictures"
+    """Figures on the test split: `most frequent` or `mean`, and `linear`."""
     kind, size = data.spec.target.kind, data.spec.target.size
     y = _answers(data.train)
     learn: dict[str, Callable[[], Any]] = {"most frequent" if kind == "classes" else "mean": lambda: constant(Batch(y=y), kind, size)}
-    if kind == "numbers" or (kind == "classes" and len(y.unique()) > 1):
+    if _can_be_learned(data, y):
         learn["linear"] = lambda: _best(data, judge, pixels)
-        if min(data.spec.input.height, data.spec.input.width) >= SMALLEST:
-            learn[f"HOG + {'logistic' if kind == 'classes' else 'linear'} regression"] = lambda: _best(data, judge, hog)
     return judged(learn, judge, data.test)
+
+
+def on_gradients(data: Data, judge: Judge) -> dict[str, Evaluation]:
+    """Figures of `HOG + logistic regression` or `HOG + linear regression`; nothing where there are no pictures, or none large enough."""
+    image = data.spec.input
+    if not isinstance(image, Image) or min(image.height, image.width) < SMALLEST or not _can_be_learned(data, _answers(data.train)):
+        return {}
+    name = f"HOG + {'logistic' if data.spec.target.kind == 'classes' else 'linear'} regression"
+    return judged({name: lambda: _best(data, judge, hog)}, judge, data.test)
 
 
 def pixels(x: torch.Tensor) -> torch.Tensor:
@@ -90,6 +96,12 @@ def _some(split: Split, features: Features) -> tuple[np.ndarray, np.ndarray]:
     rows = torch.arange(0, len(split), max(1, -(-len(split) // MOST_ROWS)))
     parts = [split.batch(some) for some in rows.split(500)]
     return torch.cat([features(batch["x"]) for batch in parts]).numpy(), torch.cat([batch["y"] for batch in parts]).numpy()
+
+
+def _can_be_learned(data: Data, y: torch.Tensor) -> bool:
+    """By a linear model: numbers, or more than one class."""
+    kind = data.spec.target.kind
+    return kind == "numbers" or (kind == "classes" and len(y.unique()) > 1)
 
 
 def _answers(split: Split) -> torch.Tensor:

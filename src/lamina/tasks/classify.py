@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from lamina.baselines.photos import on_gradients
 from lamina.baselines.rivals import rivals
 from lamina.core.data import Data, Split, batches
 from lamina.core.predictions import Drawable, Label, LabelSet, Prediction
@@ -49,7 +50,7 @@ class Classify:
         def judge(rival: Predicting, split: Split) -> Evaluation:
             return self.evaluate(rival, split, 0)
 
-        return {**rivals(data, judge), **linear_on_features(data, judge)}
+        return {**rivals(data, judge), **(linear_on_features(data, judge) or on_gradients(data, judge))}
 
     def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:
         return {}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from lamina.baselines.photos import on_gradients
 from lamina.baselines.rivals import rivals
 from lamina.core.data import Data, Split, batches
 from lamina.core.predictions import Drawable, Number, Prediction
@@ -39,7 +40,10 @@ class Regress:
         return None
 
     def baselines(self, data: Data) -> dict[str, Evaluation]:
-        return rivals(data, lambda rival, split: self.evaluate(rival, split, 0))
+        def judge(rival: Predicting, split: Split) -> Evaluation:
+            return self.evaluate(rival, split, 0)
+
+        return {**rivals(data, judge), **on_gradients(data, judge)}
 
     def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:
         return {}
