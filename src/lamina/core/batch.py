@@ -4,7 +4,7 @@ import torch
 
 KEYS = frozenset({
     "x", "y", "mask", "weight", "support", "query",  # inputs, targets, and what counts of them
-    "image_size", "boxes", "box_image",  # detection
+    "boxes", "box_image", "box_class", "box_weight", "scale",  # detection
     "action", "log_prob", "advantage", "returns", "value",  # play
     "noise", "lam", "partner",  # generation, mixing
 })  # fmt: skip

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+IGNORED = 255  # of a mask: a pixel that is neither learned nor judged
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -118,6 +120,32 @@ class Numbers(_Part):
         return len(self.names)
 
 
+class Boxes(_Part):
+    """Objects: any number of boxes a picture, each with its class. Background is no class.
+
+    Boxes are (N, 4) float32 as x0, y0, x1, y1 in pixels of the pictures that the network sees, from the left and the top.
+    """
+
+    kind: Literal["boxes"] = "boxes"
+    names: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.names)
+
+
+class Mask(_Part):
+    """A class for every pixel: (H, W) bytes, places in `names`, or `IGNORED` where nobody says. `colours` (red, green, blue) draw them."""
+
+    kind: Literal["mask"] = "mask"
+    names: tuple[str, ...]
+    colours: tuple[tuple[int, int, int], ...] = ()
+
+    @property
+    def size(self) -> int:
+        return len(self.names)
+
+
 class Actions(_Part):
     """What an agent can do: one of `size` discrete actions, seen in the environment `env`."""
 
@@ -131,7 +159,7 @@ class Actions(_Part):
 
 
 Input = Annotated[Image | Vector | Table | Text, Field(discriminator="kind")]
-Target = Annotated[Classes | Labels | Numbers | Actions, Field(discriminator="kind")]
+Target = Annotated[Classes | Labels | Numbers | Boxes | Mask | Actions, Field(discriminator="kind")]
 
 
 class Spec(_Part):
