@@ -152,16 +152,21 @@ def evaluate(run: Path, data: Path | None, as_json: bool, device: str) -> None:
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE|FOLDER|GLOB|ROW|-...")
 @click.option("--out", type=PATH, metavar="FOLDER", help="Where pictures that are predicted go; RUN/predictions if left out.")
 @click.option("--csv", "as_csv", is_flag=True, help="The answers as CSV: the input, then a column for each part of the answer.")
+@click.option("--smooth", default=0.0, metavar="SHARE", help="Of a video's masks: how much of the last frame is kept in the next, 0 to 0.95.")
 @click.option("--why", is_flag=True, help="What each answer leans on: places of a picture, columns or words; and the nearest photos.")
 @_shared
-def predict(run: Path, inputs: Words, out: Path | None, as_csv: bool, why: bool, as_json: bool, device: str) -> None:
+def predict(run: Path, inputs: Words, as_csv: bool, as_json: bool, **options: Any) -> None:
     from lamina import terminal
+    from lamina.verbs.predict import Wish
     from lamina.verbs.predict import predict as answer
 
-    if as_csv and (as_json or why):
+    options["explain"] = options.pop("why")
+    if as_csv and (as_json or options["explain"]):
         raise click.UsageError("Choose one of --csv, --json and --why.")
+    if not 0 <= options["smooth"] <= 0.95:
+        raise click.UsageError("--smooth is a share from 0 to 0.95.")
     screen = terminal.Screen(as_json or as_csv)
-    found = answer(run, inputs, device, out, why)
+    found = answer(run, inputs, Wish(**options))
     if as_csv:
         screen.csv([(one.name, one.prediction) for one in found])
     else:

@@ -7,6 +7,7 @@ import math
 import os
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ class Screen:
             return
         self._line(f"{found}\n\npage: {page}   {found.seconds:.1f} s")
 
-    def predictions(self, answers: list[Answer]) -> None:
+    def predictions(self, answers: Iterable[Answer]) -> None:
         """An input after the other."""
         if self.as_json:
             self._json({"predictions": [answer.to_json() for answer in answers]})

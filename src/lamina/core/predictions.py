@@ -1,10 +1,13 @@
 """Answers: small dataclasses that can be printed, drawn and written as JSON."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
+
+from lamina.core.drawn import Pixels, colours, with_boxes, with_mask
 
 
 class Prediction(Protocol):
@@ -67,6 +70,95 @@ class Number:
 
     def __str__(self) -> str:
         return ", ".join(f"{name} = {value:.4g}" for name, value in self.values.items())
+
+
+@dataclass(frozen=True)
+class Found:
+    """An object: its class and place in `names`, how sure the network is, and its box x0, y0, x1, y1 in pixels of the photo."""
+
+    label: str
+    place: int
+    score: float
+    box: tuple[float, float, float, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """In COCO's form: `bbox` is left, top, width, height."""
+        x0, y0, x1, y1 = (round(n, 2) for n in self.box)
+        return {"category": self.label, "category_id": self.place, "score": round(self.score, 4),
+                "bbox": [x0, y0, round(x1 - x0, 2), round(y1 - y0, 2)]}
+
+
+@dataclass(frozen=True)
+class Objects:
+    """The objects of a photo, the surest first; `photo` (H, W, 3) uint8 is what they are drawn on."""
+
+    ending: ClassVar[str] = ".jpg"
+    found: tuple[Found, ...]
+    names: tuple[str, ...]
+    photo: Pixels = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"width": self.photo.shape[1], "height": self.photo.shape[0], "objects": [one.to_json() for one in self.found]}
+
+    def __str__(self) -> str:
+        counts = Counter(one.label for one in self.found)
+        return ", ".join(f"{count} {name}" for name, count in counts.most_common()) or "nothing found"
+
+    def drawn(self) -> Pixels:
+        """The photo with its boxes, (H, W, 3) uint8."""
+        inks = colours(len(self.names))
+        words = [f"{one.label} {one.score:.2f}" for one in self.found]
+        return with_boxes(self.photo, [one.box for one in self.found], words, [inks[one.place] for one in self.found])
+
+    def save(self, path: Path) -> None:
+        """Write the drawn photo as JPEG."""
+        _write(self.drawn(), path)
+
+
+@dataclass(frozen=True)
+class Regions:
+    """A class for every pixel of a photo: `classes` (H, W) uint8, places in `names`; `inks` are the colours that they are drawn in."""
+
+    ending: ClassVar[str] = ".jpg"
+    classes: Pixels = field(repr=False)
+    names: tuple[str, ...]
+    photo: Pixels = field(repr=False)
+    inks: tuple[tuple[int, int, int], ...] = field(default=(), repr=False)
+
+    def shares(self) -> dict[str, float]:
+        """The share of the pixels of each class that is there, the largest first."""
+        counts = np.bincount(self.classes.reshape(-1), minlength=len(self.names))
+        order = sorted(range(len(self.names)), key=lambda k: -counts[k])
+        return {self.names[k]: float(counts[k] / self.classes.size) for k in order if counts[k]}
+
+    def to_json(self) -> dict[str, Any]:
+        height, width = self.classes.shape
+        return {"width": width, "height": height, "shares": {name: round(share, 4) for name, share in self.shares().items()}}
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {100 * share:.0f} %" for name, share in list(self.shares().items())[:5])
+
+    def drawn(self) -> Pixels:
+        """The photo under its colours, (H, W, 3) uint8."""
+        return with_mask(self.photo, self.classes, self.inks or colours(len(self.names)))
+
+    def save(self, path: Path) -> None:
+        """Write the coloured photo as JPEG."""
+        _write(self.drawn(), path)
+
+    def save_mask(self, path: Path) -> None:
+        """Write the classes alone as PNG, a pixel's value being its class; the palette shows the colours."""
+        from PIL import Image
+
+        mask = Image.fromarray(self.classes)
+        mask.putpalette([level for ink in self.inks or colours(len(self.names)) for level in ink])
+        mask.save(path)
+
+
+def _write(pixels: Pixels, path: Path) -> None:
+    from PIL import Image
+
+    Image.fromarray(pixels).save(path, quality=92)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from lamina.core.predictions import Drawable, Prediction
 from lamina.core.spec import Spec
 
 Quality = Literal["fast", "good", "best"]
-Takes = Literal["pictures", "rows", "texts", "words"]
+Takes = Literal["pictures", "photos", "rows", "texts", "words"]
 LOWER_IS_BETTER = frozenset({"loss", "rmse", "mae", "fid"})  # of all other figures, more is better
 
 

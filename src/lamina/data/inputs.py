@@ -1,17 +1,55 @@
 """A user's own inputs as a batch: arrays, pictures, names of files, rows of numbers or of mixed cells."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from lamina.core.errors import DataError
 from lamina.core.spec import Image, Input, Table, Text, Vector
-from lamina.data.pictures import as_spec, content_of, read_picture
+from lamina.data.fit import Placement, placement
+from lamina.data.pictures import as_spec, content_of, open_pixels, read_picture
 from lamina.data.words import FILL, encode
+
+MOST_NUMBERS = 1 << 26  # of what is said of the places of one photo
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo as it is, (H, W, 3) uint8 upright; as the network sees it, `x` (C, h, w); and where it came to lie there."""
+
+    pixels: np.ndarray
+    x: torch.Tensor
+    placement: Placement
+
+    def unplaced(self, answer: torch.Tensor, most: int = MOST_NUMBERS) -> torch.Tensor:
+        """What a network says of each place that it sees, (K, h, w), for the photo's own places: (K, H, W), or coarser where these
+        would be more than `most` numbers."""
+        height, width = self.pixels.shape[:2]
+        place = self.placement
+        top, left = max(0, round(place.top)), max(0, round(place.left))
+        inner = answer[:, top : top + max(1, round(height * place.down)), left : left + max(1, round(width * place.across))]
+        coarse = max(1.0, (len(answer) * height * width / most) ** 0.5)
+        size = max(1, round(height / coarse)), max(1, round(width / coarse))
+        return F.interpolate(inner[None], size, mode="bilinear", align_corners=False)[0]
+
+
+def read_photo(spec: Image, one: Any) -> Photo:
+    """A file, its bytes, an array (H, W) or (H, W, 3) uint8, or a `Photo` that was read before; DataError where it is no picture."""
+    if isinstance(one, Photo):
+        return one
+    where = str(one) if isinstance(one, str | Path) else "standard input" if isinstance(one, bytes) else "the array"
+    if isinstance(one, str | Path):
+        one = content_of(Path(one))
+    pixels = open_pixels(one, where) if isinstance(one, bytes) else np.asarray(one)
+    x = as_spec(pixels, spec, where)
+    colours = np.repeat(pixels[..., None], 3, 2) if pixels.ndim == 2 else pixels
+    return Photo(colours, x, placement((pixels.shape[0], pixels.shape[1]), spec.height, spec.width, spec.fit))
 
 
 def read_all(spec: Input, inputs: Iterable[Any]) -> torch.Tensor:

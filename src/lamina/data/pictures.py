@@ -37,6 +37,12 @@ def read_picture(content: bytes, spec: Image, where: str) -> torch.Tensor:
     return as_spec(open_picture(BytesIO(content), where) if pixels is None else pixels, spec, where)
 
 
+def open_pixels(content: bytes, where: str) -> np.ndarray:
+    """The content of a picture file at its own size, (H, W) or (H, W, 3) uint8, upright; DataError if it is no picture."""
+    pixels = jpeg.decode(content, 0, MOST_PIXELS) if content.startswith(jpeg.MAGIC) else None
+    return open_picture(BytesIO(content), where) if pixels is None else pixels
+
+
 def content_of(file: Path) -> bytes:
     """The bytes of a file; DataError where there is none to read."""
     try:

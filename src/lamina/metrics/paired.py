@@ -32,6 +32,13 @@ def shares(one: torch.Tensor, other: torch.Tensor) -> tuple[float, float, float]
     return (gained - lost) / len(one), max(-1.0, p12 - p21 - half), min(1.0, p12 - p21 + half)
 
 
+def means(one: torch.Tensor, other: torch.Tensor, seed: int = 0) -> tuple[float, float, float]:
+    """(difference, low, high) of the mean of `one` less that of `other`; (N,) numbers each. The percentile bootstrap."""
+    gained = (one - other).double()
+    low, high = _middle(_drawn_means(gained[None], seed)[0])
+    return gained.mean().item(), low, high
+
+
 def roots(one: torch.Tensor, other: torch.Tensor, seed: int = 0) -> tuple[float, float, float]:
     """(difference, low, high) of the root of the mean of `one` less that of `other`; (N,) squared errors each."""
     both = torch.stack([one, other]).double()  # (2, N)

@@ -14,7 +14,9 @@ from lamina.metrics import paired
 Answer = Literal["better", "noise", "worse"]
 SIMPLE = ("most frequent", "mean", "linear", "naive Bayes")  # rivals that are no strong classical model
 TRIVIAL = SIMPLE[:2]
-SHARES = frozenset({"accuracy"})  # figures whose rows score 1 or 0; those of `rmse` score their squared error
+FIGURES = ("f1", "picture_iou", "accuracy", "rmse")  # that rows have scores of: the first that both have is compared
+MEANS = FIGURES[:2]  # rows score a share of their own
+SHARES = frozenset({"accuracy", *MEANS})  # of `accuracy` rows score 1 or 0; those of `rmse` score their squared error
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Difference:
 
     def size(self) -> str:
         """The difference without its sign, with its unit."""
-        return f"{_plain(self.figure, abs(self.value))}{' points' if self.figure in SHARES else f' of {self.figure}'}"
+        of = {"accuracy": " points", "f1": " points of F1 a photo", "picture_iou": " points of IoU a photo"}
+        return f"{_plain(self.figure, abs(self.value))}{of.get(self.figure, f' of {self.figure}')}"
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,11 @@ class Cost:
 
 def difference(one: Evaluation, other: Evaluation) -> Difference | None:
     """How much better `one` is than `other` on the same rows; None where rows have no scores of their own."""
-    figure = next((name for name in ("accuracy", "rmse") if name in one.metrics and name in other.metrics), "")
+    figure = next((name for name in FIGURES if name in one.metrics and name in other.metrics), "")
     if one.scores is None or other.scores is None or not figure or len(one.scores) != len(other.scores):
         return None
+    if figure in MEANS:
+        return Difference(figure, *paired.means(one.scores, other.scores))
     if figure in SHARES:
         return Difference(figure, *paired.shares(one.scores, other.scores))
     value, low, high = paired.roots(other.scores, one.scores)  # errors: less is better
@@ -91,7 +96,7 @@ def verdict(network: Evaluation, rivals: Mapping[str, Evaluation], cost: Cost) -
 
 def best_rival(rivals: Mapping[str, Evaluation]) -> str:
     """The name of the best by the figure that they share; of equal ones the simplest, which comes first."""
-    figure = "accuracy" if all("accuracy" in rival.metrics for rival in rivals.values()) else "rmse"
+    figure = next(name for name in FIGURES if all(name in rival.metrics for rival in rivals.values()))
     sign = 1 if figure in LOWER_IS_BETTER else -1
     return min(rivals, key=lambda name: sign * rivals[name].metrics[figure])
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -25,6 +25,7 @@ class Judgement:
     valid: Evaluation
     test: Evaluation
     calibration: Calibration | None = None
+    threshold: float | None = None  # of boxes: the least score of one that is told, as the validation split chose it
     baselines: dict[str, Evaluation] = field(default_factory=dict)
     verdict: Verdict | None = None
 
@@ -32,7 +33,7 @@ class Judgement:
         """As result.json has it, but for the test's own figures."""
         return {
             "valid": self.valid.metrics, "calibration": None if self.calibration is None else self.calibration.to_json(),
-            "baselines": {name: rival_json(rival) for name, rival in self.baselines.items()},
+            "threshold": self.threshold, "baselines": {name: rival_json(rival) for name, rival in self.baselines.items()},
             "verdict": None if self.verdict is None else self.verdict.to_json(),
         }  # fmt: skip
 
@@ -41,23 +42,27 @@ def judge(task: Task, data: Data, predictor: Predictor, seed: int, sure: float) 
     """Validation, calibration, and the one look at the test split. `sure`: accuracy that sure answers are to have."""
     valid = task.evaluate(predictor, data.valid, seed)
     calibration = _calibrated(data, valid, sure)
+    threshold: float | None = valid.details.get("threshold")
     if calibration is not None:
         predictor = predictor.trusted(calibration.trust)
-    return Judgement(predictor, valid, task.evaluate(predictor, data.test, seed + 1), calibration)
+    elif threshold is not None:
+        predictor = predictor.trusted(Trust(threshold=threshold))
+    return Judgement(predictor, valid, task.evaluate(predictor, data.test, seed + 1), calibration, threshold)
 
 
 def beside_rivals(found: Judgement, task: Task, data: Data, seconds: float) -> Judgement:
     """The same with the rivals and the verdict. `seconds`: what the network took."""
     rivals = task.baselines(data)
     cost = Cost(seconds, sum(p.numel() for p in found.predictor.model.parameters()))
-    return Judgement(found.predictor, found.valid, found.test, found.calibration, rivals, verdict(found.test, rivals, cost))
+    return replace(found, baselines=rivals, verdict=verdict(found.test, rivals, cost))
 
 
 def remember(run: Run, found: Judgement, data: Data) -> None:
     """Keep what later verbs need of a task that answers row by row: what was said of each test row, and what training data look like."""
-    if found.test.output is None or found.test.scores is None:
+    if found.test.scores is None:
         return
-    run.keep("test", {"output": found.test.output, "scores": found.test.scores})
+    said = {} if found.test.output is None else {"output": found.test.output}
+    run.keep("test", {"scores": found.test.scores, **said})
     run.keep("familiar", learn(found.predictor, data).kept)
 
 
@@ -66,7 +71,9 @@ def rows_of(split: Split) -> str:
     where, digest = getattr(split, "where", ()), hashlib.sha256()
     digest.update("\n".join(where).encode(errors="surrogateescape"))
     for batch in batches(split):
-        digest.update(batch["y"].numpy().tobytes() + (b"" if where else batch["x"].numpy().tobytes()))
+        for key in sorted(batch):
+            if key != "x" or not where:
+                digest.update(batch[key].numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -78,7 +85,7 @@ def rival_json(rival: Evaluation) -> dict[str, Any]:
 def trust_of(result: Mapping[str, Any]) -> Trust:
     """What result.json says of how far answers are to be believed."""
     found = result.get("calibration")
-    return Trust(**found["trust"]) if found else Trust()
+    return Trust(**found["trust"]) if found else Trust(threshold=result.get("threshold") or 0.0)
 
 
 def _calibrated(data: Data, valid: Evaluation, sure: float) -> Calibration | None:

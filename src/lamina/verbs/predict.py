@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from glob import glob
 from pathlib import Path
@@ -11,14 +11,16 @@ from typing import Any
 import torch
 
 from lamina.core.errors import DataError, UsageError
-from lamina.core.predictions import Drawable, Prediction
+from lamina.core.predictions import Drawable, Prediction, Regions
 from lamina.core.spec import Input
 from lamina.data.archives import is_archive
+from lamina.data.film import is_film
 from lamina.data.inputs import read_all, read_one
 from lamina.data.pictures import ENDINGS
 from lamina.data.report import say
 from lamina.oversight.why import Why, why
 from lamina.verbs.data import reader
+from lamina.verbs.predict_photos import Clock, Seen, film, photos
 from lamina.verbs.trained import Trained, open_run
 
 FILE_OF_ROWS = r"[^,;\s]+\.(csv|tsv|jsonl|ndjson|parquet|xlsx?|txt)(\.gz|\.xz|\.zip)?"  # a word that can be no row and no text
@@ -36,7 +38,7 @@ class Answer:
     files: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        reasons = {} if self.why is None else {"why": {**self.why.facts, **self.files}}
+        reasons = {**self.files} if self.why is None else {"why": {**self.why.facts, **self.files}}
         return {"input": self.name, **self.prediction.to_json(), "unlike": self.unlike, **reasons}
 
     def lines(self) -> list[str]:
@@ -46,13 +48,46 @@ class Answer:
         return [f"{self.name}: {self.prediction}{mark}", *reasons, *(f"    {kind}: {path}" for kind, path in self.files.items())]
 
 
-def predict(folder: Path, words: Sequence[str], device: str = "auto", out: Path | None = None, explain: bool = False) -> list[Answer]:
-    """An answer to each input. words: files, folders, globs, rows of numbers, or `-` for standard input.
+@dataclass(frozen=True)
+class Wish:
+    """How `predict` answers: on which device, where pictures go (RUN/predictions), with reasons, and how much of the last frame of
+    a video is kept in the next (`smooth`, for masks)."""
 
-    Pictures, whether answers or reasons (`explain`), are written to `out` (RUN/predictions).
-    """
-    trained = open_run(folder, device=device)
-    takes, place = trained.task.takes(trained.spec), out or folder / "predictions"
+    device: str = "auto"
+    out: Path | None = None
+    explain: bool = False
+    smooth: float = 0.0
+
+
+def predict(folder: Path, words: Sequence[str], wish: Wish = Wish()) -> Iterable[Answer]:
+    """An answer to each input. words: files, folders, globs, videos, rows of numbers, or `-` for standard input."""
+    trained = open_run(folder, device=wish.device)
+    place = wish.out or folder / "predictions"
+    if trained.task.takes(trained.spec) == "photos":
+        return _of_photos(trained, words, place, wish)
+    return _of_rows(trained, words, place, wish.explain)
+
+
+def _of_photos(trained: Trained, words: Sequence[str], place: Path, wish: Wish) -> Iterator[Answer]:
+    """Boxes and masks are drawn over their photos, one after another."""
+    for word in (word for word in words if is_film(word)):
+        yield Answer(word, film(trained, word, place, wish.smooth))
+    inputs = list(_inputs([word for word in words if not is_film(word)], pictures=True))
+    clock = Clock()
+    for name, answer in photos(trained, inputs, words, clock) if inputs else ():
+        clock.start()
+        files = {"drawn": _save(answer, place, name)}
+        if isinstance(answer, Regions):
+            files["mask"] = str(Path(files["drawn"]).with_suffix(".png"))
+            answer.save_mask(Path(files["mask"]))
+        clock.stop("draw")
+        yield Answer(name, Seen(str(answer), answer.to_json()), files=files)
+    if inputs:
+        say(str(clock))
+
+
+def _of_rows(trained: Trained, words: Sequence[str], place: Path, explain: bool) -> list[Answer]:
+    takes = trained.task.takes(trained.spec)
     if takes == "words":
         drawn = zip(words, trained.task.predict(trained.predictor, trained.spec, words), strict=True)
         return [Answer(_save(answer, place, name) if isinstance(answer, Drawable) else name, answer) for name, answer in drawn]

@@ -1,0 +1,32 @@
+"""Default models and knobs for boxes and masks; results/scenes.md lists the settings that were tried for them."""
+
+from typing import Any
+
+from lamina.core.data import Data
+from lamina.core.task import Choice, Quality
+
+EPOCHS = {"boxes": {"fast": 10.0, "good": 40.0, "best": 100.0}, "masks": {"fast": 15.0, "good": 60.0, "best": 150.0}}
+ENOUGH, MOST_EPOCHS = 250, 300.0  # pictures; of fewer, each is shown more often
+
+
+def boxes(data: Data, quality: Quality) -> Choice:
+    """A light single-shot detector on a network that has seen ImageNet."""
+    words: dict[str, Any] = {
+        "epochs": _epochs("boxes", data, quality), "batch": 16, "learning_rate": 1e-3, "schedule": "one_cycle", "weight_decay": 0.01,
+        "ema": 0.99, "flip": True, "zoom": 0.5, "colour": 0.2, "clip": 10.0,
+    }  # fmt: skip
+    return Choice("ssd", "detection", words)
+
+
+def masks(data: Data, quality: Quality) -> Choice:
+    """A network with an atrous pyramid and a fine decoder, on one that has seen ImageNet."""
+    words: dict[str, Any] = {
+        "epochs": _epochs("masks", data, quality), "batch": 8, "learning_rate": 1e-3, "schedule": "one_cycle", "weight_decay": 0.01,
+        "ema": 0.99, "flip": True, "zoom": 0.5, "colour": 0.2, "mirror": True,
+    }  # fmt: skip
+    return Choice("deeplab", "supervised", words)
+
+
+def _epochs(kind: str, data: Data, quality: Quality) -> float:
+    """Each of few pictures is shown more often."""
+    return min(round(EPOCHS[kind][quality] * max(0.2, ENOUGH / len(data.train)) ** 0.5, 1), MOST_EPOCHS)
