@@ -74,12 +74,21 @@ def _above(share: float) -> float:
 
 
 @dataclass(frozen=True)
+class Twins:
+    """Two rows, by what a person calls them, that are the same: byte by byte (`exact`), or nearly so."""
+
+    first: str
+    second: str
+    exact: bool
+
+
+@dataclass(frozen=True)
 class Data:
     """A data set, ready to learn from.
 
     sheet: what it is, in the words of its data sheet; meaning: what the reader took each part to mean, a line each;
     origin: `name`, `knobs` and `seed` by which Lamina can load it again, where it can; fingerprint: differs where the
-    files behind it do, "" for built-in data.
+    files behind it do, "" for built-in data; twins: the rows that are the same, None where nobody looked for them.
     """
 
     name: str
@@ -92,6 +101,7 @@ class Data:
     origin: Mapping[str, Any] | None = None
     meaning: tuple[str, ...] = ()
     fingerprint: str = ""
+    twins: tuple[Twins, ...] | None = None
 
 
 def batches(split: Split, size: int = 1000) -> Iterator[Batch]:

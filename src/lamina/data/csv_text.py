@@ -164,10 +164,19 @@ def is_number(cell: str) -> bool:
 
 
 def looks_like_header(rows: list[list[str]]) -> bool:
-    """Whether the first row names the columns: no cell of it is a number, and none comes again and again below itself."""
+    """Whether the first row names the columns: no cell of it is a number, and one stands over a column of numbers, or none comes
+    again and again below itself.
+
+    >>> looks_like_header([["size", "c"], ["1.5", "a"], ["2", "c"], ["3", "c"]])
+    True
+    >>> looks_like_header([["a", "c"], ["b", "c"], ["b", "c"]])
+    False
+    """
     below = [row for row in rows[1:] if row != rows[0]]
-    again = any(cell and sum(row[place : place + 1] == [cell] for row in below) > 1 for place, cell in enumerate(rows[0]))
-    return not again and not any(is_number(cell) for cell in rows[0])
+    columns = [[cell for row in below for cell in row[place : place + 1] if cell] for place in range(len(rows[0]))]
+    over_numbers = any(cells and all(map(is_number, cells)) for title, cells in zip(rows[0], columns, strict=True) if title)
+    again = any(title and cells.count(title) > 1 for title, cells in zip(rows[0], columns, strict=True))
+    return not any(map(is_number, rows[0])) and (over_numbers or not again)
 
 
 def _titles(rows: list[list[str]], named: bool) -> tuple[list[str], list[str]]:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import torch
 
+from lamina.core.data import Twins
 from lamina.core.errors import DataError
 from lamina.data.duplicates import Pair, groups_of, pairs
 from lamina.data.photo_cache import DAMAGES, Photos
@@ -30,6 +31,11 @@ def twins(photos: Photos) -> list[Pair]:
     except OSError:
         part.unlink(missing_ok=True)  # they are at hand, so a full disk is no reason to stop
     return found
+
+
+def named(found: Sequence[Pair], names: Sequence[str]) -> tuple[Twins, ...]:
+    """The pairs by the names of the photos."""
+    return tuple(Twins(names[pair.first], names[pair.second], pair.kind == "exact") for pair in found)
 
 
 def grouped(found: Sequence[Pair], names: Sequence[str], group: Mapping[str, str]) -> torch.Tensor:

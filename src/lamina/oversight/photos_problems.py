@@ -6,8 +6,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from lamina.core.data import Twins
 from lamina.core.spec import Image
 from lamina.data import duplicates, overlay
+from lamina.data.duplicates import Pair
 from lamina.oversight import shift
 from lamina.oversight.photos_measures import Measures, loneliness, measure, sizes
 from lamina.oversight.problems import EXAMPLES, Problem, Severity
@@ -39,23 +41,34 @@ def problems(rows: Rows) -> list[Problem]:
 
 def same_photos(rows: Rows) -> list[Problem]:
     """Photos that are equal pixel by pixel, and those that are nearly so: compressed again, resized, slightly cropped."""
-    exact = equal(rows)
-    found = of_groups(rows, exact, unlikely=True, what="photos")
-    return found + of_groups(rows, _nearly(rows, exact), unlikely=True, what="photos", how=NEARLY)
+    exact, alike = _told(rows, rows.data.twins) if rows.data.twins is not None else _found(rows)
+    known = {tuple(members.tolist()) for members in exact}
+    nearly = [members for members in alike if tuple(members.tolist()) not in known]
+    return of_groups(rows, exact, unlikely=True, what="photos") + of_groups(rows, nearly, unlikely=True, what="photos", how=NEARLY)
 
 
-def _nearly(rows: Rows, exact: list[np.ndarray]) -> list[np.ndarray]:
-    """Groups of photos that look the same and are not all equal. They are compared by thumbnails, made batch by batch."""
-    kind = rows.data.spec.input
+def _told(rows: Rows, twins: Sequence[Twins]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Groups of equal photos, and of equal or nearly equal ones, as whoever read them found them."""
+    place = {rows.file(row): row for row in range(len(rows))}
+    pairs = [Pair(place[one.first], place[one.second], "exact" if one.exact else "near", 1.0) for one in twins]
+    return _grouped([pair for pair in pairs if pair.kind == "exact"], len(rows)), _grouped(pairs, len(rows))
+
+
+def _found(rows: Rows) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The same where nobody looked for them before. They are compared by thumbnails, made batch by batch."""
+    exact, kind = equal(rows), rows.data.spec.input
     assert isinstance(kind, Image), "photos are pictures"
     if min(kind.height, kind.width) < duplicates.SMALLEST:
-        return []
+        return exact, []
     small = torch.cat([F.interpolate(x, (overlay.SIDE, overlay.SIDE), mode="bilinear", antialias=True) for x in rows.batches()])
-    group = duplicates.groups_of(duplicates.pairs(small), len(rows)).numpy()
+    return exact, _grouped(duplicates.pairs(small), len(rows))
+
+
+def _grouped(pairs: Sequence[Pair], count: int) -> list[np.ndarray]:
+    """Rows that belong together, two and more, each group in the order of the rows."""
+    group = duplicates.groups_of(pairs, count).numpy()
     order = np.argsort(group, kind="stable")
-    found = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
-    known = {tuple(members.tolist()) for members in exact}
-    return [members for members in found if len(members) > 1 and tuple(members.tolist()) not in known]
+    return [members for members in np.split(order, np.flatnonzero(np.diff(group[order])) + 1) if len(members) > 1]
 
 
 def _light(rows: Rows, found: Measures) -> list[Problem]:

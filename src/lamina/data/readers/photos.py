@@ -23,7 +23,7 @@ from lamina.data.manner import manner_of
 from lamina.data.photo_answers import Answers, answers
 from lamina.data.photo_cache import Photos, fingerprint, photos
 from lamina.data.photo_size import shape_of
-from lamina.data.photo_twins import grouped, told, twins
+from lamina.data.photo_twins import grouped, named, told, twins
 from lamina.data.pictures import ENDINGS
 from lamina.data.report import say
 
@@ -77,7 +77,8 @@ class PhotoReader:
         groups = grouped(same, read.names, found.group)[torch.tensor([one == "train" for one in part])]
         data = cut(self.path.name, spec, parts["train"], seed, Given(parts.get("valid"), parts.get("test"), groups))
         mark = fingerprint([*found.used, *found.tables])
-        return replace(data, sheet=f"photos in `{self.path.name}`", account=account, meaning=meaning, fingerprint=mark)
+        return replace(data, sheet=f"photos in `{self.path.name}`", account=account, meaning=meaning, fingerprint=mark,
+                       twins=named(same, read.names))
 
     def rows(self, spec: Spec) -> ArraySplit:
         assert isinstance(spec.target, Classes), "photos of folders are classes"
