@@ -11,13 +11,14 @@ from lamina.core import config as knobs
 from lamina.core import rng
 from lamina.core.batch import Batch
 from lamina.core.config import knob
-from lamina.core.errors import UsageError
-from lamina.core.spec import Image, Spec
+from lamina.core.errors import UsageError, quoted
+from lamina.core.spec import Image, Mask, Spec
 from lamina.data import augment
 from lamina.data.rand_augment import rand_augment
 
 GROWN = 0.7  # share of the run after which pictures are shown at full size
 LEAST_SIDE = 16  # pixels: no picture is made smaller
+NOT_FOR_MASKS = ("cutmix", "shift", "rotate", "stretch", "crop", "randaugment", "erase", "smallest")
 
 
 class Augmenting(knobs.Config):
@@ -36,15 +37,20 @@ class Augmenting(knobs.Config):
     smallest: float = knob(1.0, "share of its side at which a picture is first shown; it grows to full size", low=0.1, high=1)
 
 
-def check(config: Augmenting) -> None:
-    """Refuse both ways of mixing at once."""
+def check(config: Augmenting, spec: Spec) -> None:
+    """Refuse both ways of mixing at once, and for masks what would move or hide the picture alone."""
     if config.mixup and config.cutmix:
         raise UsageError("one way of mixing examples", "`mixup` and `cutmix` together", "Leave one of them at 0.")
+    turned = [name for name in NOT_FOR_MASKS if getattr(config, name) != type(config).model_fields[name].default]
+    if turned and isinstance(spec.target, Mask):
+        raise UsageError("variations that a mask can follow", quoted(turned), f"Leave {quoted(turned)} out.")
 
 
 def varied(batch: Batch, config: Augmenting, spec: Spec, key: tuple[int, int], progress: float) -> None:
     """Change `x` of a batch as the knobs say; mixed batches get `lam` and `partner`. key: (seed, step); progress: 0 to 1."""
-    if isinstance(spec.input, Image):
+    if isinstance(spec.target, Mask):
+        _with_mask(batch, config, rng.generator(*key, "augment"))
+    elif isinstance(spec.input, Image):
         batch["x"] = _changed(batch["x"], config, rng.generator(*key, "augment"))
     if config.mixup:
         _mixup(batch, config.mixup, np.random.default_rng(rng.key(*key, "mixup")))
@@ -69,6 +75,16 @@ def _changed(x: torch.Tensor, c: Augmenting, random: torch.Generator) -> torch.T
     if c.randaugment:
         x = rand_augment(x, c.randaugment, random)
     return augment.erase(x, c.erase, random) if c.erase else x
+
+
+def _with_mask(batch: Batch, c: Augmenting, random: torch.Generator) -> None:
+    """The seam for data/scenes.py, which moves pictures and masks by the same draw; until then they are mirrored."""
+    if c.flip:
+        mirrored = (torch.rand(batch.size, generator=random) < 0.5).to(batch["x"].device)
+        batch["x"] = torch.where(mirrored.view(-1, 1, 1, 1), batch["x"].flip(3), batch["x"])
+        batch["y"] = torch.where(mirrored.view(-1, 1, 1), batch["y"].flip(2), batch["y"])
+    if c.colour:
+        batch["x"] = augment.colour(batch["x"], c.colour, random)
 
 
 def _mixup(batch: Batch, strength: float, random: np.random.Generator) -> None:

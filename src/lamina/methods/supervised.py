@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import Any, ClassVar
 
 import torch
@@ -12,7 +13,7 @@ from lamina.core.config import knob
 from lamina.core.data import Split, batches
 from lamina.core.errors import UsageError, quoted
 from lamina.core.method import Learning, Pace
-from lamina.core.spec import Classes, Labels, Spec, Text
+from lamina.core.spec import IGNORED, Classes, Mask, Numbers, Spec, Text
 from lamina.methods.augmenting import Augmenting, check, varied
 from lamina.nn import FITTING_LOSSES, LOSSES
 from lamina.nn.scale import ROWS
@@ -20,6 +21,7 @@ from lamina.nn.scaled import Scaled
 
 MOST_VALIDATIONS = 40
 AUXILIARY = 0.3  # of the loss of a head that a network has while training (Szegedy et al. 2015, section 5)
+PICTURES_COUNTED = 100  # whose masks are in memory at once
 TO_LEARN_FROM = 5000  # pictures, for what a network derives from them before it is trained
 Loss = Callable[..., torch.Tensor]  # (output, target) -> (B,)
 
@@ -49,7 +51,7 @@ class Supervised:
             raise UsageError("numbers or pictures to mix with `mixup`", "texts", "Leave `mixup` out.")
         self._weights = class_weights(spec, split) if config.class_weights else None
         self._order: tuple[int, torch.Tensor] = (-1, torch.empty(0))
-        check(config)
+        check(config, spec)
 
     @staticmethod
     def wrap(net: nn.Module, spec: Spec) -> nn.Module:
@@ -108,7 +110,7 @@ class Supervised:
     def mean_loss(self, learner: Learning, output: torch.Tensor, batch: Batch) -> torch.Tensor:
         """The loss of the network's own outputs (B, ...), over the batch, by the weights of its rows."""
         y = batch["y"]
-        if not isinstance(self.spec.target, Classes | Labels):
+        if isinstance(self.spec.target, Numbers):
             scale: Any = learner.model.target
             y = (y - scale.mean) / scale.deviation
         losses = self._losses(output, y)
@@ -122,7 +124,9 @@ class Supervised:
 
     def _losses(self, output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         smooth = {"smoothing": self.config.label_smoothing} if self.config.label_smoothing else {}
-        if output.ndim > 2:  # (B, k, K): each of k members learns for itself
+        if isinstance(self.spec.target, Mask):  # (B, K, H, W): one figure a picture, of pixels that are weighed inside
+            return self.loss(output, y, weights=self._weights, **smooth)
+        if output.ndim == 3:  # (B, k, K): each of k members learns for itself
             members = output.shape[1]
             losses = self.loss(output.flatten(0, 1), y.repeat_interleave(members, 0), **smooth).view(-1, members).mean(1)
         else:
@@ -144,20 +148,37 @@ def fitting_loss(spec: Spec, config: Config) -> Loss:
     kind = spec.target.kind
     fitting = FITTING_LOSSES.get(kind, ())
     if not fitting:
-        raise UsageError("classes, labels or numbers to learn from examples", f"`{kind}`", "Choose another method: `lamina list methods`.")
+        raise UsageError("classes, labels, numbers or masks to learn from examples", f"`{kind}`",
+                         "Choose another method: `lamina list methods`.")
     name = fitting[0] if config.loss == "auto" else config.loss
     loss: Loss = LOSSES[name]
     if name not in fitting:
         raise UsageError(f"a loss for {kind}", f"`{name}`", f"Losses that fit: {quoted(fitting)}.")
-    if config.label_smoothing and kind == "numbers":
-        raise UsageError("classes or labels to smooth with `label_smoothing`", f"{kind}", "Leave `label_smoothing` out.")
+    if config.label_smoothing and "smoothing" not in signature(loss).parameters:
+        raise UsageError("a loss whose target can be smoothed with `label_smoothing`", f"`{name}`", "Leave `label_smoothing` out.")
     return loss
 
 
 def class_weights(spec: Spec, split: Split) -> torch.Tensor:
-    """(K,) inverse frequencies with mean one over the examples."""
+    """(K,) inverse frequencies with mean one over the examples, or over the labelled pixels."""
+    if isinstance(spec.target, Mask):
+        return _weights_of_pixels(spec.target.size, split)
     if not isinstance(spec.target, Classes):
         raise UsageError("classes to weigh with `class_weights`", f"{spec.target.kind}", "Leave `class_weights` out.")
     y = torch.cat([batch["y"] for batch in batches(split)])
     counts = torch.bincount(y, minlength=spec.target.size).clamp(min=1)
     return len(y) / (spec.target.size * counts)
+
+
+def _weights_of_pixels(classes: int, split: Split) -> torch.Tensor:
+    """Median frequency balancing (Eigen & Fergus 2015): the median over classes of their frequencies, by each class's own, which is
+    its share of the pictures that hold it. Plain inverse frequencies would have a rare class count thousands of times."""
+    pixels, held = torch.zeros(2, classes, dtype=torch.float64)
+    for batch in batches(split, PICTURES_COUNTED):
+        for mask in batch["y"]:
+            counts = torch.bincount(mask.flatten().long(), minlength=IGNORED + 1)[:classes]
+            pixels += counts
+            held += (counts > 0) * counts.sum()
+    frequency = pixels / held.clamp_min(1)
+    weights = torch.where(pixels > 0, frequency[pixels > 0].quantile(0.5) / frequency.clamp_min(1e-12), 0.0)
+    return (weights * pixels.sum() / (weights * pixels).sum().clamp_min(1e-12)).float()

@@ -35,12 +35,17 @@ LOSSES = Registry("loss", {
     "mse": "lamina.nn.losses:mse",
     "mae": "lamina.nn.losses:mae",
     "huber": "lamina.nn.losses:huber",
+    "pixel_cross_entropy": "lamina.nn.mask_losses:pixel_cross_entropy",
+    "pixel_focal": "lamina.nn.mask_losses:pixel_focal",
+    "dice": "lamina.nn.mask_losses:dice",
+    "cross_entropy_dice": "lamina.nn.mask_losses:cross_entropy_dice",
 })  # fmt: skip
 
 FITTING_LOSSES = {  # by the kind of the target; the first is the default
     "classes": ("cross_entropy", "focal", "hinge"),
     "labels": ("binary_cross_entropy",),
     "numbers": ("mse", "mae", "huber"),
+    "mask": ("pixel_cross_entropy", "pixel_focal", "dice", "cross_entropy_dice"),
 }
 
 INITS = Registry("init", {

@@ -33,7 +33,8 @@ class Scaled(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         output = self.scaled(x)
         if self.mirror and not self.training:
-            output = (output + self.scaled(x.flip(-1))) / 2
+            mirrored = self.scaled(x.flip(-1))
+            output = (output + (mirrored.flip(-1) if mirrored.ndim == 4 else mirrored)) / 2  # a mask is mirrored back
         answer: torch.Tensor = self.target(output)
         return answer
 
