@@ -1,0 +1,121 @@
+"""What a report shows of boxes and masks: classes one by one, curves, the worst photos with truth and answer side by side."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+import torch
+
+from lamina.core.data import Split
+from lamina.core.detector import Truth
+from lamina.core.drawn import colours, with_boxes, with_mask
+from lamina.core.spec import Boxes, Mask, Spec
+from lamina.metrics.boxes import matched
+from lamina.oversight.page import Html, figure, gallery, picture, section, table, tag
+from lamina.oversight.shown import name_of
+
+WORST, SIDE = 12, 320
+WIDE, HIGH, EDGE = 360, 260, 40  # pixels of a drawing
+
+
+def of_boxes(split: Split, spec: Spec, answers: torch.Tensor, found: Mapping[str, Any], scores: torch.Tensor) -> list[Html]:
+    """Of the test's answers (N, M, 6): `found` are the details of its evaluation, `scores` (N,) the F1 of each photo."""
+    names, threshold = spec.target.names, found["threshold"]
+    rows = [[names[one["class"]], one["count"], _share(one["AP"]), _share(one["AP50"]), _share(one["AP75"])] for one in found["per_class"]]
+    head = ["class", "test boxes", "AP", "AP50", "AP75"]
+    parts = [section("Class by class", table(head, rows)), section("Precision and recall", _curves(found["per_class"], names))]
+    parts.append(section("Kinds of errors", tag("p", f"Of boxes with a score of {threshold:.2f} and more, as the validation split chose."),
+                         table(["", "boxes"], [[kind, count] for kind, count in found["errors"].items()])))
+    return [*parts, section("Worst photos", tag("p", "Left what is there, right what was said: white are false boxes, dashes missed ones."),
+                            gallery(_box_pair(split, spec, answers[row], row, threshold) for row in _worst(scores)))]
+
+
+def of_masks(split: Split, spec: Spec, answers: torch.Tensor, found: Mapping[str, Any], scores: torch.Tensor) -> list[Html]:
+    """Of the test's classes (N, h, w) bytes: `found` are the details of its evaluation, `scores` (N,) the mean IoU of each photo."""
+    assert isinstance(spec.target, Mask), "masks were predicted"
+    names = spec.target.names
+    rows = [[name, one["pictures"], _share(one["iou"]), tag("span", f"{100 * one['iou_low']:.0f} to {100 * one['iou_high']:.0f} %"),
+             _share(one["recall"]), _share(one["precision"])] for name, one in zip(names, found["per_class"], strict=True)]  # fmt: skip
+    head = ["class", "test photos", "IoU", "95 %", "found", "right when said"]
+    parts = [section("Class by class", table(head, sorted(rows, key=lambda row: float(str(row[2]).split()[0])))),
+             section("What is taken for what", _confusions(found["confusion"], names))]
+    worst = gallery(_mask_pair(split, spec.target, answers[row], row, float(scores[row])) for row in _worst(scores))
+    return [*parts, section("Worst photos", tag("p", "Left what is there, right what was said."), _legend(spec.target), worst)]
+
+
+def _worst(scores: torch.Tensor) -> list[int]:
+    rows: list[int] = scores.argsort(stable=True)[:WORST].tolist()
+    return rows
+
+
+def _box_pair(split: Split, spec: Spec, answer: torch.Tensor, row: int, threshold: float) -> Html:
+    assert isinstance(spec.target, Boxes), "boxes were predicted"
+    names, inks = spec.target.names, colours(spec.target.size)
+    batch = split.batch(torch.tensor([row]))
+    photo, truth = _pixels(batch["x"][0]), Truth.of(batch)
+    sure = answer[answer[:, 4] >= max(threshold, 1e-6)]
+    right, met = matched(sure, truth)
+    there = with_boxes(photo, truth.boxes.tolist(), ["" if hit else "missed" for hit in met.tolist()],
+                       [inks[k] for k in truth.classes.tolist()])
+    white = (255, 255, 255)
+    said = with_boxes(photo, sure[:, :4].tolist(), [f"{names[int(k)]} {s:.2f}" if not hit else "" for (s, k), hit in
+                                                    zip(sure[:, 4:].tolist(), right.tolist(), strict=True)],
+                      [inks[int(k)] if hit else white for k, hit in zip(sure[:, 5].tolist(), right.tolist(), strict=True)])  # fmt: skip
+    missed, false = int((~met).sum()), int((~right).sum())
+    return _pair(there, said, f"{name_of(split, row)}: {missed} missed, {false} false")
+
+
+def _mask_pair(split: Split, target: Mask, answer: torch.Tensor, row: int, score: float) -> Html:
+    batch = split.batch(torch.tensor([row]))
+    inks = target.colours or colours(target.size)
+    photo = _pixels(batch["x"][0])
+    there, said = (with_mask(photo, mask.byte().numpy(), inks) for mask in (batch["y"][0], answer))
+    return _pair(there, said, f"{name_of(split, row)}: mean IoU {100 * score:.0f} %")
+
+
+def _pair(left: np.ndarray, right: np.ndarray, caption: str) -> Html:
+    gap = np.full((left.shape[0], 4, 3), 255, np.uint8)
+    return figure(picture(np.concatenate([left, gap, right], 1), 2 * SIDE), caption)
+
+
+def _pixels(x: torch.Tensor) -> np.ndarray:
+    """(C, H, W) bytes as (H, W, 3)."""
+    shown = x.expand(3, -1, -1) if len(x) == 1 else x
+    return np.ascontiguousarray(shown.movedim(0, -1).numpy())
+
+
+def _legend(target: Mask) -> Html:
+    inks = target.colours or colours(target.size)
+    return tag("p", *(Html(f'<span style="border-left:1rem solid rgb{ink};padding:0 .8rem 0 .3rem">{escape(name)}</span> ')
+                      for name, ink in zip(target.names, inks, strict=True)))
+
+
+def _confusions(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> Html:
+    """The largest shares of a class's pixels that are said to be another."""
+    found = [(row[j] / max(sum(row), 1), i, j) for i, row in enumerate(matrix) for j in range(len(names)) if i != j and row[j]]
+    rows = [[names[i], names[j], _share(share)] for share, i, j in sorted(found, reverse=True)[:15]]
+    return table(["is", "was said to be", "of its pixels"], rows)
+
+
+def _curves(found: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Html:
+    """Precision against recall at an IoU of a half, a line a class."""
+    inks = colours(len(names))
+    across, up = WIDE - 2 * EDGE, HIGH - 2 * EDGE
+    lines = "".join(_line(one["recall"], one["precision"], inks[one["class"]], across, up) for one in found if one["recall"])
+    keys = "".join(f'<text x="{WIDE - EDGE + 8}" y="{EDGE + 16 * n}" fill="rgb{inks[one["class"]]}">{escape(names[one["class"]][:16])}</text>'
+                   for n, one in enumerate(found[:12]))
+    frame = f'<path d="M{EDGE},{EDGE} V{HIGH - EDGE} H{WIDE - EDGE}" fill="none" stroke="var(--quiet)"/>'
+    words = (f'<text x="{EDGE}" y="{EDGE - 10}">precision</text><text x="{WIDE - EDGE}" y="{HIGH - 10}" text-anchor="end">recall</text>')
+    style = 'font-family="system-ui, sans-serif" font-size="12" fill="var(--ink)"'
+    size = f'viewBox="0 0 {WIDE + 120} {HIGH}" width="{WIDE + 120}" height="{HIGH}"'
+    return figure(Html(f'<svg {size} role="img" {style}>{frame}{words}{lines}{keys}</svg>'), "test split, IoU of a half and more")
+
+
+def _line(recall: Sequence[float], precision: Sequence[float], ink: tuple[int, int, int], across: int, up: int) -> str:
+    points = " ".join(f"{EDGE + x * across:.1f},{HIGH - EDGE - y * up:.1f}" for x, y in zip(recall, precision, strict=True))
+    return f'<polyline points="{points}" fill="none" stroke="rgb{ink}" stroke-width="2"/>'
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.1f} %"
