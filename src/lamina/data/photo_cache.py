@@ -48,7 +48,7 @@ class Photos:
 
 def photos(files: Files, wanted: Sequence[Entry], asked: str, image: Callable[[], Image]) -> Photos:
     """The photos from the cache, or decoded into it. `asked`: what `image()` depends on, as text; it is asked only if there is no cache."""
-    folder = cache_folder() / "photos" / _key(wanted, asked)
+    folder = cache_folder() / "photos" / key_of(wanted, asked)
     try:
         return _opened(folder)
     except DAMAGES:
@@ -66,7 +66,8 @@ def fingerprint(entries: Sequence[Entry]) -> str:
     return hashlib.sha256(json.dumps([[e.name, e.size] for e in entries]).encode()).hexdigest()
 
 
-def _key(wanted: Sequence[Entry], asked: str) -> str:
+def key_of(wanted: Sequence[Entry], asked: str) -> str:
+    """A name for what was made of files as `asked`: it differs when one of them is changed."""
     parts = [FORMAT, asked, [[entry.name, entry.size, entry.stamp] for entry in wanted]]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 

@@ -8,6 +8,7 @@ from lamina.core.reader import Reader
 from lamina.core.registry import Registry
 
 READERS = Registry("reader", {
+    "boxes": "lamina.data.readers.boxes:BoxReader",  # before photos: they are photos too, with more beside them
     "photos": "lamina.data.readers.photos:PhotoReader",
     "texts": "lamina.data.readers.texts:TextReader",  # before tables: a table of texts and their labels is theirs
     "table": "lamina.data.readers.table:TableReader",
