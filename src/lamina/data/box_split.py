@@ -73,12 +73,12 @@ class BoxSplit:
         return BoxSplit(self._x, self._rows[indices], self.objects.of(indices), self.y[indices], where)
 
 
-def rarest(image: torch.Tensor, classes: torch.Tensor, pictures: int, names: int) -> torch.Tensor:
-    """(pictures,) int64: the class of each picture that the fewest pictures have, `names` for one without any.
+def rarest(has: torch.Tensor) -> torch.Tensor:
+    """(P,) int64: of the classes that each picture has (P, K) bool, the one that the fewest pictures have; K where it has none.
 
-    image, classes: (M,) of all boxes."""
-    has = torch.zeros(pictures, names + 1, dtype=torch.bool)
-    has[image, classes] = True
-    has[:, names] = ~has.any(1)
-    rank = has.sum(0).argsort().argsort()  # 0 for the rarest
-    return torch.where(has, rank, names + 1).argmin(1)
+    >>> rarest(torch.tensor([[True, True], [True, False], [False, False]]))
+    tensor([1, 0, 2])
+    """
+    has = torch.cat([has, ~has.any(1, keepdim=True)], 1)
+    rank = has.sum(0).argsort(stable=True).argsort()  # 0 for the rarest
+    return torch.where(has, rank, len(rank)).argmin(1)

@@ -1,7 +1,5 @@
 """The heads of many picture files: their sizes as they are seen, and how they lie in the file; read once and kept."""
 
-import json
-import os
 from collections.abc import Sequence
 from io import BytesIO
 
@@ -10,7 +8,8 @@ from lamina.core.errors import DataError
 from lamina.data.archives import BROKEN
 from lamina.data.decode import refusal
 from lamina.data.files import Entry, Files, Load
-from lamina.data.photo_cache import DAMAGES, key_of
+from lamina.data.kept import kept
+from lamina.data.photo_cache import key_of
 from lamina.data.pictures import Head, head_of, open_picture
 from lamina.data.sources import cache_folder
 
@@ -19,22 +18,13 @@ FORMAT = "heads 1"
 
 def heads(files: Files, wanted: Sequence[Entry]) -> tuple[dict[str, Head], list[Refusal]]:
     """The head of each picture by its name, and the refusals of those that are none."""
-    file = cache_folder() / "heads" / f"{key_of(wanted, FORMAT)}.json"
-    try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-        return {name: Head(*values) for name, values in told["heads"].items()}, [Refusal(*values) for values in told["refused"]]
-    except DAMAGES:
-        pass
-    found, refused = _read(files, wanted)
-    told = {"heads": {name: list(head) for name, head in found.items()}, "refused": [[r.where, r.reason, r.repair] for r in refused]}
-    part = file.with_suffix(f".{os.getpid()}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(told), encoding="utf-8")
-        part.replace(file)
-    except OSError:
-        part.unlink(missing_ok=True)  # they are at hand, so a full disk is no reason to stop
-    return found, refused
+
+    def read() -> list[list[object]]:
+        found, refused = _read(files, wanted)
+        return [[[name, *head] for name, head in found.items()], [[one.where, one.reason, one.repair] for one in refused]]
+
+    return kept(cache_folder() / "heads" / f"{key_of(wanted, FORMAT)}.json", read, lambda told: (
+        {name: Head(*values) for name, *values in told[0]}, [Refusal(*values) for values in told[1]]))
 
 
 def _read(files: Files, wanted: Sequence[Entry]) -> tuple[dict[str, Head], list[Refusal]]:

@@ -18,12 +18,12 @@ from lamina.data.arrays import Given, cut
 from lamina.data.box_answers import Answers, answers
 from lamina.data.box_split import BoxSplit, Objects, rarest
 from lamina.data.boxes import Drawn
-from lamina.data.decode import in_memory
 from lamina.data.files import left_out
 from lamina.data.fit import placement
 from lamina.data.parts import parted
 from lamina.data.parts import told as parts_told
 from lamina.data.photo_cache import Photos, fingerprint, photos
+from lamina.data.photo_inputs import inputs
 from lamina.data.photo_twins import grouped, told, twins
 from lamina.data.pictures import ENDINGS
 from lamina.data.report import say
@@ -56,7 +56,7 @@ class BoxReader:
     def data(self, seed: int) -> Data:
         found = answers(self.files, self.config.labels)
         image, why = canvas_of_boxes([found.head[entry.name] for entry in found.used], found.lengths(), self.config.size)
-        read = photos(self.files, found.used, f"boxes {image.model_dump_json()}", lambda: image)
+        read = photos(self.files, found.used, f"scenes {image.model_dump_json()}", lambda: image)
         account = self._account(found, read)
         names = tuple(sorted({name for photo in read.names for name in found.drawn[photo].names}))
         rows = split_of(read, found, names)
@@ -77,19 +77,14 @@ class BoxReader:
         assert isinstance(spec.target, Boxes), "this reader answers with boxes"
         found, image = answers(self.files, self.config.labels), spec.input
         strange = _without_strangers(found, spec.target.names)
-        read = photos(self.files, found.used, f"boxes {image.model_dump_json()}", lambda: image)
+        read = photos(self.files, found.used, f"scenes {image.model_dump_json()}", lambda: image)
         self._account(found, read)
         if strange:
             say(f"classes that were not learned are left out: {quoted(strange)}")
         return split_of(read, found, spec.target.names)
 
     def inputs(self, spec: Spec) -> tuple[Sequence[str], torch.Tensor]:
-        assert isinstance(spec.input, Image), "photos are pictures"
-        x, places, refused = in_memory(self.files, self.pictures, spec.input)
-        account = Account(len(places), (*self.files.listing.refused, *refused)).check(self.config.allow_refused, self.path.name)
-        for line in account.lines():
-            say(line)
-        return [self.pictures[place].name for place in places], x
+        return inputs(self.files, self.pictures, self.config.allow_refused, spec)
 
     def _account(self, found: Answers, read: Photos) -> Account:
         """Photos and boxes together; DataError where more than allowed are refused."""
@@ -110,8 +105,9 @@ def split_of(read: Photos, found: Answers, names: Sequence[str]) -> BoxSplit:
         1 - torch.from_numpy(np.concatenate([one.ignored for one in drawn])).float(),
         count.cumsum(0) - count, count, torch.tensor([(where.across * where.down) ** -0.5 for where in laid]),
     )  # fmt: skip
-    y = rarest(torch.repeat_interleave(torch.arange(len(count)), count), objects.classes, len(count), len(names))
-    return BoxSplit(read.pictures, read.rows, objects, y, read.names)
+    has = torch.zeros(len(count), len(names), dtype=torch.bool)
+    has[torch.repeat_interleave(torch.arange(len(count)), count), objects.classes] = True
+    return BoxSplit(read.pictures, read.rows, objects, rarest(has), read.names)
 
 
 def _without_strangers(found: Answers, known: Sequence[str]) -> list[str]:

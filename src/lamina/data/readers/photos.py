@@ -15,7 +15,6 @@ from lamina.core.errors import DataError, quoted
 from lamina.core.spec import Classes, Image, Numbers, Spec, Target
 from lamina.data.archives import files_of, is_archive
 from lamina.data.arrays import ArraySplit, Given, cut, target_of
-from lamina.data.decode import in_memory
 from lamina.data.files import Entry, left_out
 from lamina.data.layout import label_among
 from lamina.data.manner import manner_of
@@ -23,10 +22,10 @@ from lamina.data.parts import parted
 from lamina.data.parts import told as parts_told
 from lamina.data.photo_answers import Answers, answers
 from lamina.data.photo_cache import Photos, fingerprint, photos
+from lamina.data.photo_inputs import inputs
 from lamina.data.photo_size import shape_of
 from lamina.data.photo_twins import grouped, told, twins
 from lamina.data.pictures import ENDINGS
-from lamina.data.report import say
 
 ENOUGH = 10_000  # files of a folder that are looked at for the first picture
 
@@ -90,12 +89,7 @@ class PhotoReader:
         return ArraySplit(read.pictures, y, where=read.names, rows=read.rows)
 
     def inputs(self, spec: Spec) -> tuple[Sequence[str], torch.Tensor]:
-        assert isinstance(spec.input, Image), "photos are pictures"
-        x, places, refused = in_memory(self.files, self.pictures, spec.input)
-        account = Account(len(places), (*self.files.listing.refused, *refused)).check(self.config.allow_refused, self.path.name)
-        for line in account.lines():
-            say(line)
-        return [self.pictures[place].name for place in places], x
+        return inputs(self.files, self.pictures, self.config.allow_refused, spec)
 
     def _photos(self, used: Sequence[Entry], image: object = None) -> Photos:
         if not used:
