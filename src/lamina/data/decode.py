@@ -8,8 +8,9 @@ another program left of one is never taken for a whole one.
 import os
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import torch
 
@@ -24,18 +25,26 @@ from lamina.data.report import say
 AHEAD = 64  # files a thread that wait to be taken, so that an archive is not read into memory whole
 SECONDS = 4  # between lines of progress
 Read = torch.Tensor | Refusal
+ReadPicture = Callable[[bytes, Image, str], torch.Tensor]  # (content, image, name) -> (C, H, W) uint8; DataError where it is none
+Result = TypeVar("Result")
 
 
-def decoded(files: Files, wanted: Sequence[Entry], image: Image) -> Iterator[tuple[int, Read]]:
+def decoded(files: Files, wanted: Sequence[Entry], image: Image, read: ReadPicture = read_picture) -> Iterator[tuple[int, Read]]:
     """For each of `wanted`, in the order that is cheapest: its place, and (C, H, W) uint8 or why it is refused."""
+    return each(files, wanted, lambda content, name: read(content, image, name))
+
+
+def each(files: Files, wanted: Sequence[Entry], read: Callable[[bytes, str], Result]) -> Iterator[tuple[int, Result | Refusal]]:
+    """For each of `wanted`, in the order that is cheapest: its place, and what `read` makes of its content and name in some thread, or
+    why it is refused."""
     progress = Progress(len(wanted))
-    waiting: deque[tuple[int, Future[Read]]] = deque()
+    waiting: deque[tuple[int, Future[Result | Refusal]]] = deque()
     threads = os.cpu_count() or 1
     before = torch.get_num_threads()
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         try:
             for place, load in files.contents(wanted):
-                waiting.append((place, pool.submit(_read, load, wanted[place].name, image)))
+                waiting.append((place, pool.submit(_read, load, wanted[place].name, read)))
                 while len(waiting) > AHEAD * threads:
                     yield _next(waiting, progress)
             while waiting:
@@ -55,15 +64,15 @@ def in_memory(files: Files, wanted: Sequence[Entry], image: Image) -> tuple[torc
     return stack, [place for place, _ in pictures], refused
 
 
-def _next(waiting: "deque[tuple[int, Future[Read]]]", progress: "Progress") -> tuple[int, Read]:
+def _next(waiting: "deque[tuple[int, Future[Result | Refusal]]]", progress: "Progress") -> tuple[int, Result | Refusal]:
     place, future = waiting.popleft()
     progress.one_more()
     return place, future.result()
 
 
-def _read(load: Load, name: str, image: Image) -> Read:
+def _read(load: Load, name: str, read: Callable[[bytes, str], Result]) -> Result | Refusal:
     try:
-        return read_picture(load(), image, name)
+        return read(load(), name)
     except DataError as error:
         return refusal(name, error)
     except BROKEN:
@@ -90,4 +99,4 @@ class Progress:
         if now - self._said >= SECONDS:
             self._said = now
             left = (now - self._began) / self._done * (self._total - self._done)
-            say(f"decoded {self._done:,} of {self._total:,} photos, about {left:.0f} s left")
+            say(f"decoded {self._done:,} of {self._total:,} pictures, about {left:.0f} s left")

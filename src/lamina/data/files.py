@@ -1,12 +1,14 @@
 """The files of a folder, or of an archive: one listing for both, so that whoever reads pictures need not know which it is."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from lamina.core.data import Refusal
+from lamina.core.errors import quoted
 
 LEFTOVERS = frozenset({"__macosx", "thumbs.db", "desktop.ini"})  # of other programs
 Load = Callable[[], bytes]
@@ -43,6 +45,14 @@ class Files(Protocol):
     def contents(self, wanted: Sequence[Entry]) -> Iterator[tuple[int, Load]]:
         """For each of `wanted`, in the order that is cheapest to read: its place in `wanted`, and what gives its bytes in any thread."""
         ...
+
+
+def left_out(listing: Listing, known: Collection[str]) -> list[str]:
+    """What else lies there and is not looked at, for a person. known: the names of the files that are looked at."""
+    others = Counter(entry.ending or "no ending" for entry in listing.entries if entry.name not in known)
+    lines = [f"{others.total()} files that are no pictures are left out: {quoted(others)}"] if others else []
+    hidden = listing.ignored
+    return lines + ([f"{hidden} hidden files or folders, or such that other programs left, are left out"] if hidden else [])
 
 
 def is_leftover(name: str) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 MAGIC = b"\xff\xd8\xff"
 EXIF, HEAD, ORIENTATION = b"Exif\0\0", 1 << 16, 0x0112
+LYING, MIRRORED, UPSIDE_DOWN = (5, 6, 7, 8), (2, 3, 6, 7), (3, 4, 7, 8)  # orientations: rows are columns; left is right, top is bottom
 SPARE = 1.25  # decoded sides are this much longer than needed, so that the last, antialiased step still has something to average
 
 
@@ -42,10 +43,10 @@ def _orientation(content: bytes) -> int:
 
 def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Turned and mirrored as the table of Exif 2.3, 4.6.4 says."""
-    if orientation in (5, 6, 7, 8):
+    if orientation in LYING:
         pixels = pixels.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
+    if orientation in MIRRORED:
         pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
+    if orientation in UPSIDE_DOWN:
         pixels = pixels[::-1]
     return pixels

@@ -22,8 +22,10 @@ import torch
 from lamina.core.data import Refusal
 from lamina.core.errors import LaminaError
 from lamina.core.spec import Image
-from lamina.data.decode import decoded
+from lamina.data.decode import ReadPicture, decoded
 from lamina.data.files import Entry, Files
+from lamina.data.kept import DAMAGES
+from lamina.data.pictures import read_picture
 from lamina.data.report import say
 from lamina.data.sources import cache_folder
 
@@ -31,7 +33,6 @@ FORMAT = 1
 BLOCKS, BLOCK = 64, 1 << 14  # checksums that are taken, bytes of each
 DAYS_UNUSED = 30  # after which a cache is removed
 SECONDS_OF_A_DAY = 86400
-DAMAGES = (OSError, ValueError, KeyError, TypeError)  # what reading a damaged cache raises
 
 
 @dataclass(frozen=True)
@@ -46,15 +47,18 @@ class Photos:
     folder: Path
 
 
-def photos(files: Files, wanted: Sequence[Entry], asked: str, image: Callable[[], Image]) -> Photos:
-    """The photos from the cache, or decoded into it. `asked`: what `image()` depends on, as text; it is asked only if there is no cache."""
-    folder = cache_folder() / "photos" / _key(wanted, asked)
+def photos(
+    files: Files, wanted: Sequence[Entry], asked: str, image: Callable[[], Image], read: ReadPicture = read_picture
+) -> Photos:
+    """The photos from the cache, or decoded into it. `asked`: what `image()` and `read` depend on, as text; they are asked only if
+    there is no cache."""
+    folder = cache_folder() / "photos" / key_of(wanted, asked)
     try:
         return _opened(folder)
     except DAMAGES:
         pass
     try:
-        _make(folder, files, wanted, image())
+        _make(folder, files, wanted, image(), read)
         return _opened(folder)
     except OSError as error:
         raise LaminaError(f"room for the decoded photos in `{folder.parent}`", f"{error.strerror or error}",
@@ -66,30 +70,31 @@ def fingerprint(entries: Sequence[Entry]) -> str:
     return hashlib.sha256(json.dumps([[e.name, e.size] for e in entries]).encode()).hexdigest()
 
 
-def _key(wanted: Sequence[Entry], asked: str) -> str:
+def key_of(wanted: Sequence[Entry], asked: str) -> str:
+    """A name for what was made of files as `asked`: it differs when one of them is changed."""
     parts = [FORMAT, asked, [[entry.name, entry.size, entry.stamp] for entry in wanted]]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def _make(folder: Path, files: Files, wanted: Sequence[Entry], image: Image) -> None:
+def _make(folder: Path, files: Files, wanted: Sequence[Entry], image: Image, read: ReadPicture) -> None:
     part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     _remove_old(folder.parent)
     part.mkdir(parents=True)
     try:
-        _write(part, files, wanted, image)
+        _write(part, files, wanted, image, read)
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _write(part: Path, files: Files, wanted: Sequence[Entry], image: Image) -> None:
+def _write(part: Path, files: Files, wanted: Sequence[Entry], image: Image, read: ReadPicture) -> None:
     """Plain writes, not a mapped file: on a full disk they raise an error, where a mapped one kills the process."""
-    say(f"decoding {len(wanted):,} photos to {image.height} x {image.width} pixels, once")
+    say(f"decoding {len(wanted):,} pictures to {image.height} x {image.width} pixels, once")
     places: list[int] = []
     refused: list[Refusal] = []
     with (part / "pictures").open("wb") as out:
-        for place, one in decoded(files, wanted, image):
+        for place, one in decoded(files, wanted, image, read):
             if isinstance(one, Refusal):
                 refused.append(one)
             else:

@@ -12,6 +12,8 @@ from lamina.data.pictures import head_of
 LOOKED_AT = 1000  # files
 SMALL = 64  # pictures all of one shape, and no longer than this, keep it
 SIDES = (32, 48, 64, 96, 128, 160)  # of larger ones: the largest that the median photo fills
+PHOTO, FULL = 96, 160  # colour photos from the first side on are brought to the second, if need be enlarged: networks that saw
+# ImageNet saw its subjects large, and know more of flowers of 128 pixels at 160 (results/flowers.md)
 
 
 def shape_of(files: Files, wanted: Sequence[Entry], size: int, fit: Fit) -> Image:
@@ -26,5 +28,6 @@ def shape_of(files: Files, wanted: Sequence[Entry], size: int, fit: Fit) -> Imag
         height, width = shapes.pop()
         return Image(channels=channels, height=height, width=width, fit=fit)
     short = median(min(head.height, head.width) for head in heads)
-    side = size or max([one for one in SIDES if one <= short], default=SIDES[0])
+    usual = FULL if channels == 3 and short >= PHOTO else max([one for one in SIDES if one <= short], default=SIDES[0])
+    side = size or usual
     return Image(channels=channels, height=side, width=side, fit=fit)

@@ -1,7 +1,5 @@
 """Duplicates among the photos of a person's own: found once and kept beside the decoded photos, grouped, and told."""
 
-import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
@@ -10,27 +8,20 @@ import torch
 from lamina.core.data import Twins
 from lamina.core.errors import DataError
 from lamina.data.duplicates import Pair, groups_of, pairs
-from lamina.data.photo_cache import DAMAGES, Photos
+from lamina.data.kept import kept
+from lamina.data.photo_cache import Photos
 
 FILE = "pairs-1.json"  # the number changes with the way in which they are found
 
 
 def twins(photos: Photos) -> list[Pair]:
     """The pairs of duplicates, as places in `photos.names`."""
-    file = photos.folder / FILE
-    try:
-        return [Pair(**one) for one in json.loads(file.read_text(encoding="utf-8"))]
-    except DAMAGES:
-        pass
-    place = torch.argsort(photos.rows).tolist()  # of each row of the pictures
-    found = [_ordered(place[pair.first], place[pair.second], pair) for pair in pairs(photos.pictures)]
-    part = file.with_suffix(f".{os.getpid()}.part")
-    try:
-        part.write_text(json.dumps([asdict(pair) for pair in found]), encoding="utf-8")
-        part.replace(file)
-    except OSError:
-        part.unlink(missing_ok=True)  # they are at hand, so a full disk is no reason to stop
-    return found
+
+    def find() -> list[dict[str, object]]:
+        place = torch.argsort(photos.rows).tolist()  # of each row of the pictures
+        return [asdict(_ordered(place[pair.first], place[pair.second], pair)) for pair in pairs(photos.pictures)]
+
+    return kept(photos.folder / FILE, find, lambda told: [Pair(**one) for one in told])
 
 
 def named(found: Sequence[Pair], names: Sequence[str]) -> tuple[Twins, ...]:

@@ -55,12 +55,14 @@ def content_of(file: Path) -> bytes:
 
 
 class Head(NamedTuple):
-    """What the head of a picture file says: sides in pixels, as it is to be seen, and whether it is grey."""
+    """What the head of a picture file says: sides in pixels, as it is to be seen, whether it is grey, and how it lies in the file, 1 to 8
+    as Exif counts (1: upright)."""
 
     height: int
     width: int
     grey: bool
     frames: int
+    orientation: int = 1
 
 
 def head_of(content: bytes) -> Head | None:
@@ -69,9 +71,9 @@ def head_of(content: bytes) -> Head | None:
 
     try:
         with warnings.catch_warnings(action="ignore"), pil.open(BytesIO(content)) as opened:
-            turned = opened.getexif().get(jpeg.ORIENTATION, 1) in (5, 6, 7, 8)
-            height, width = (opened.width, opened.height) if turned else (opened.height, opened.width)
-            return Head(height, width, opened.mode in GREY, getattr(opened, "n_frames", 1))
+            orientation = opened.getexif().get(jpeg.ORIENTATION, 1)
+            height, width = (opened.width, opened.height) if orientation in jpeg.LYING else (opened.height, opened.width)
+            return Head(height, width, opened.mode in GREY, getattr(opened, "n_frames", 1), orientation)
     except (*BROKEN, pil.DecompressionBombError):
         return None
 

@@ -23,6 +23,7 @@ EMPTY = 4.0  # and below which nothing is to be seen
 FAR = 6.0  # robust deviations from the other photos
 LONG = 3.0  # sides of a photo that is far from square
 SMALLEST_PHOTO = 32  # pixels; smaller ones are drawings or digits, whose light is not judged
+COARSE = 0.6  # of the training size: photos with a shorter side stay coarse
 MANY = 0.05  # share of photos from which it is more than a note
 
 
@@ -94,11 +95,11 @@ def _sizes(rows: Rows, kind: Image) -> list[Problem]:
     found = sizes(rows)
     if not len(found):
         return []
-    small = np.flatnonzero(found.min(1) < min(kind.height, kind.width))
+    small = np.flatnonzero(found.min(1) < COARSE * min(kind.height, kind.width))
     sides = found.max(1) / found.min(1).clip(1)
     coarse = f"They are enlarged to {kind.width} x {kind.height} pixels and stay coarse; sides: {found.min()} to {found.max()} pixels."
     return [
-        *_about(rows, small, "photos smaller than the training size", coarse,
+        *_about(rows, small, "photos far smaller than the training size", coarse,
                 f"Train with a smaller side: `size={max(8, int(np.median(found.min(1))) // 8 * 8)}`, or find larger originals."),
         *_about(rows, np.flatnonzero(sides > LONG), "photos that are far from square",
                 f"One side is more than {LONG:g} times the other: brought to a square, little of them is left.",

@@ -9,6 +9,7 @@ from lamina.core import config as knobs
 from lamina.core.data import Data
 from lamina.core.errors import RunError, unknown
 from lamina.core.reader import Reader
+from lamina.core.spec import Spec
 from lamina.data import DATASETS
 from lamina.data.readers import looks_like_path, reader_for, reader_of
 from lamina.envs import episodes as envs
@@ -40,9 +41,9 @@ def config_of(name: str) -> type[knobs.Config]:
     raise unknown("data set, file or folder", name, DATASETS, "`lamina list datasets` shows what is built in.")
 
 
-def reader(path: Path, values: Mapping[str, Any], kind_of_input: str = "") -> Reader:
-    """The reader of other data for a run: of the run's own knobs, those that its kind of file has."""
-    kind = reader_for(path, kind_of_input)
+def reader(path: Path, values: Mapping[str, Any], spec: Spec) -> Reader:
+    """The reader of other data for a run that learned `spec`: of the run's own knobs, those that its kind of file has."""
+    kind = reader_for(path, spec.input.kind, spec.target.kind)
     config_class = knobs.config_of(kind)
     return kind(path, knobs.build("data", config_class, {k: v for k, v in values.items() if k in config_class.model_fields}))
 

@@ -40,7 +40,7 @@ def looked(trained: Trained) -> int:
 
 
 def _other(trained: Trained, data: Path) -> Judged:
-    split = reader(data, trained.described["configs"]["data"], trained.spec.input.kind).rows(trained.spec)
+    split = reader(data, trained.described["configs"]["data"], trained.spec).rows(trained.spec)
     if len(split) == 0:
         raise DataError("at least one row with an answer", f"none in `{data}`", "Give data with the answers that the run knows.")
     found = trained.task.evaluate(trained.predictor, split, trained.described["seed"] + 1)

@@ -149,7 +149,7 @@ def _rows_of(word: str, trained: Trained) -> Iterable[tuple[str, Any]]:
         if re.fullmatch(FILE_OF_ROWS, word, re.IGNORECASE):
             raise DataError("a file that is there", f"`{word}`, which is not", "Check the name.")
         return _inputs([word], pictures=False)
-    names, rows = reader(Path(word), trained.described["configs"]["data"], trained.spec.input.kind).inputs(trained.spec)
+    names, rows = reader(Path(word), trained.described["configs"]["data"], trained.spec).inputs(trained.spec)
     return zip(names, rows, strict=True)
 
 

@@ -8,6 +8,8 @@ from lamina.core.reader import Reader
 from lamina.core.registry import Registry
 
 READERS = Registry("reader", {
+    "boxes": "lamina.data.readers.boxes:BoxReader",  # before photos: they are photos too, with more beside them
+    "masks": "lamina.data.readers.masks:MaskReader",
     "photos": "lamina.data.readers.photos:PhotoReader",
     "texts": "lamina.data.readers.texts:TextReader",  # before tables: a table of texts and their labels is theirs
     "table": "lamina.data.readers.table:TableReader",
@@ -15,14 +17,17 @@ READERS = Registry("reader", {
 
 
 KINDS = {"image": "photos", "table": "table", "vector": "table", "text": "texts"}  # the reader of each kind of input
-SELF_CHECKING = ("texts",)  # new texts need not look like those learned (short, no labels); the reader says what it lacks
+SCENES = {"boxes": ("boxes",), "mask": ("masks", "boxes")}  # and of each kind of target that pictures have beside classes and numbers
+SELF_CHECKING = ("texts", "boxes", "masks")  # new data need not look like those learned (short, no labels); the reader says what they lack
 
 
-def reader_for(path: Path, kind: str) -> type[Reader]:
-    """The reader of files like those that a model with inputs of this `kind` was trained on; DataError where it cannot open the path."""
-    name = KINDS.get(kind, "")
-    if name not in READERS or not path.exists():
+def reader_for(path: Path, kind: str, target: str = "") -> type[Reader]:
+    """The reader of files like those that a model with inputs of this `kind` and such a `target` was trained on; DataError where it cannot
+    open the path."""
+    names = SCENES.get(target, (KINDS.get(kind, ""),))
+    if names[0] not in READERS or not path.exists():
         return reader_of(path)
+    name = next((name for name in names if READERS[name].suits(path)), names[0])
     found: type[Reader] = READERS[name]
     if name not in SELF_CHECKING and not found.suits(path):
         raise DataError(f"{name} as in training", f"`{path}`, which looks like something else", "Give a file of the kind that was learned.")
@@ -44,4 +49,5 @@ def reader_of(path: Path) -> type[Reader]:
             found: type[Reader] = reader
             return found
     raise DataError("photos, a table or texts", f"`{path}`, which looks like none of them",
-                    "Give a folder of photos (one folder a class), a CSV, TSV, Parquet, JSON-lines or Excel file, or text files by folder.")
+                    "Give a folder of photos (one folder a class, or with boxes or masks), a CSV, TSV, Parquet, JSON-lines or Excel file, "
+                    "or text files by folder.")

@@ -1,6 +1,5 @@
 """Photos: one folder a class, train, valid and test folders of them, or a folder with a table of labels; also in a zip or tar."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,16 +15,17 @@ from lamina.core.errors import DataError, quoted
 from lamina.core.spec import Classes, Image, Numbers, Spec, Target
 from lamina.data.archives import files_of, is_archive
 from lamina.data.arrays import ArraySplit, Given, cut, target_of
-from lamina.data.decode import in_memory
-from lamina.data.files import Entry
+from lamina.data.files import Entry, left_out
 from lamina.data.layout import label_among
 from lamina.data.manner import manner_of
+from lamina.data.parts import parted
+from lamina.data.parts import told as parts_told
 from lamina.data.photo_answers import Answers, answers
 from lamina.data.photo_cache import Photos, fingerprint, photos
+from lamina.data.photo_inputs import inputs
 from lamina.data.photo_size import shape_of
 from lamina.data.photo_twins import grouped, named, told, twins
 from lamina.data.pictures import ENDINGS
-from lamina.data.report import say
 
 ENOUGH = 10_000  # files of a folder that are looked at for the first picture
 
@@ -71,9 +71,9 @@ class PhotoReader:
         spec, y = self._spec(read, found)
         same = twins(read)
         part = [found.part[name] for name in read.names]
-        meaning = (*found.meaning, *_shape_told(read, self.config.size), *_parts_told(part), *self._left_out(found),
+        meaning = (*found.meaning, *_shape_told(read, self.config.size), *parts_told(part), *self._left_out(found),
                    *told(same, part, y.tolist()), *_lonely(spec.target, y))
-        parts = _parts(read, part, y)
+        parts = parted(ArraySplit(read.pictures, y, where=read.names, rows=read.rows), part)
         groups = grouped(same, read.names, found.group)[torch.tensor([one == "train" for one in part])]
         data = cut(self.path.name, spec, parts["train"], seed, Given(parts.get("valid"), parts.get("test"), groups))
         mark = fingerprint([*found.used, *found.tables])
@@ -90,12 +90,7 @@ class PhotoReader:
         return ArraySplit(read.pictures, y, where=read.names, rows=read.rows)
 
     def inputs(self, spec: Spec) -> tuple[Sequence[str], torch.Tensor]:
-        assert isinstance(spec.input, Image), "photos are pictures"
-        x, places, refused = in_memory(self.files, self.pictures, spec.input)
-        account = Account(len(places), (*self.files.listing.refused, *refused)).check(self.config.allow_refused, self.path.name)
-        for line in account.lines():
-            say(line)
-        return [self.pictures[place].name for place in places], x
+        return inputs(self.files, self.pictures, self.config.allow_refused, spec)
 
     def _photos(self, used: Sequence[Entry], image: object = None) -> Photos:
         if not used:
@@ -106,12 +101,7 @@ class PhotoReader:
         return photos(self.files, used, f"{size} {fit}", lambda: shape_of(self.files, used, size, fit))
 
     def _left_out(self, found: Answers) -> list[str]:
-        """What else lies there and is not looked at."""
-        known = {entry.name for entry in (*self.pictures, *found.tables)}
-        others = Counter(entry.ending or "no ending" for entry in self.files.listing.entries if entry.name not in known)
-        lines = [f"{others.total()} files that are no pictures are left out: {quoted(others)}"] if others else []
-        hidden = self.files.listing.ignored
-        return lines + ([f"{hidden} hidden files or folders, or such that other programs left, are left out"] if hidden else [])
+        return left_out(self.files.listing, {entry.name for entry in (*self.pictures, *found.tables)})
 
     def _spec(self, read: Photos, found: Answers) -> tuple[Spec, torch.Tensor]:
         target, y = target_of(np.asarray([found.label[name] for name in read.names]))
@@ -121,32 +111,12 @@ class PhotoReader:
         return Spec(input=seen.model_copy(update={"fit": read.image.fit}), target=target), y
 
 
-def _parts(read: Photos, of: Sequence[str], y: torch.Tensor) -> dict[str, ArraySplit]:
-    """The rows of each part; the one held-out part of two is the test."""
-    everything = ArraySplit(read.pictures, y, where=read.names, rows=read.rows)
-    parts = {part: everything.part(torch.tensor([i for i, one in enumerate(of) if one == part])) for part in sorted(set(of))}
-    if "train" not in parts:
-        raise DataError("photos in `train` that can be used", "none", "Look at what was refused: `lamina look`.")
-    if "valid" in parts and "test" not in parts:
-        parts["test"] = parts.pop("valid")
-    return parts
-
-
 def _shape_told(read: Photos, asked: int) -> list[str]:
     image = read.image
     ways = {"crop": "its middle is cut out", "squash": "it is pressed together", "pad": "its shorter side is filled up"}
     why = "as asked" if asked else "by the shape of the photos: `data.size=N` overrules it"
     colours = "grey" if image.channels == 1 else "colour"
     return [f"{colours}, {image.height} x {image.width} pixels ({why}); of a photo of another shape {ways[image.fit]} (`data.fit`)"]
-
-
-def _parts_told(part: Sequence[str]) -> list[str]:
-    counts = Counter(part)
-    if len(counts) == 1:
-        return ["no folders of train, valid and test: a share of each class is held out for them"]
-    named = ", ".join(f"{name} ({count})" for name, count in sorted(counts.items()))
-    rest = "" if len(counts) > 2 else "; the held-out one is the sealed test, validation is cut from train"
-    return [f"parts from the names of folders: {named}{rest}"]
 
 
 def _lonely(target: Target, y: torch.Tensor) -> list[str]:
