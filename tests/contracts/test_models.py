@@ -20,14 +20,16 @@ from lamina.core.config import Config, build, config_of
 from lamina.core.data import Data
 from lamina.core.errors import UsageError
 from lamina.core.predictor import Predictor
-from lamina.core.spec import Actions, Classes, Column, Image, Labels, Numbers, Spec, Table, Text, Vector
+from lamina.core.spec import Actions, Classes, Column, Image, Labels, Mask, Numbers, Spec, Table, Text, Vector
 from lamina.data.arrays import ArraySplit
 from lamina.envs import episodes
 from lamina.methods import METHODS
 from lamina.models import MODELS
+from lamina.nn.scaled import Scaled
 from lamina.optim.learner import Config as OptimConfig
 from lamina.optim.learner import Learner
 from lamina.tasks import TASKS
+from lamina.verbs import own_module
 
 ROWS = 12
 INPUT_TYPES = {"text": torch.int32}  # of inputs, where they are not float32
@@ -40,6 +42,8 @@ INPUTS = {
 }  # fmt: skip
 TARGETS = {"classes": Classes(names=("a", "b", "c")), "labels": Labels(names=("p", "q")), "numbers": Numbers(names=("u", "v"))}
 SPECS = {f"{i}-{t}": Spec(input=INPUTS[i], target=TARGETS[t]) for i in INPUTS for t in TARGETS}
+MASK = Mask(names=("ground", "a", "b"))
+SPECS |= {f"{i}-mask": Spec(input=INPUTS[i], target=MASK) for i in ("20x11", "64x64x3")}
 SPECS["actions"] = Spec(input=Vector(size=4), target=Actions(size=2, env="CartPole-v1"))
 
 
@@ -68,6 +72,7 @@ def noise(spec: Spec) -> Data:
         "classes": torch.arange(ROWS) % spec.target.size,
         "labels": torch.randint(0, 2, (ROWS, spec.target.size), generator=random).float(),
         "numbers": torch.randn(ROWS, spec.target.size, generator=random),
+        "mask": torch.randint(0, spec.target.size, (ROWS, *spec.input.shape[1:]), generator=random).byte(),
     }[spec.target.kind]
     split = ArraySplit(x, y)
     return Data("noise", spec, split, split, split)
@@ -86,8 +91,17 @@ def pair(name: str, data: Data, method_name: str) -> Pair:
     method = trainer(data, method_name)
     rng.reseed(0, 0, "weights")
     model = METHODS[method_name].wrap(network(name, data.spec), data.spec)
+    if isinstance(model, Scaled):
+        own_module.check(model, data.spec, data.train.batch(torch.arange(2))["x"])  # as training does
     method.prepare(model)
     return Pair(model, method, data)
+
+
+def output_of(net: nn.Module, spec: Spec) -> tuple[int, ...]:
+    """The shape of an answer that fits the spec, for one row."""
+    if hasattr(net, "noise_size"):
+        return spec.input.shape
+    return (spec.target.size, *(spec.input.shape[1:] if isinstance(spec.target, Mask) else ()))
 
 
 def trainer(data: Data, method_name: str) -> Any:
@@ -112,8 +126,18 @@ def accepted() -> dict[tuple[str, str, str], int]:
                         net = network(name, DATA[spec].spec)
                 except UsageError:
                     continue
+                if isinstance(DATA[spec].spec.target, Mask) and not answers_pixels(net, DATA[spec].spec):
+                    continue
                 found[name, spec, method] = sum(p.numel() for p in net.parameters())
     return found
+
+
+def answers_pixels(net: nn.Module, spec: Spec) -> bool:
+    """Whether a network without memory for its weights gives a mask; those that give one answer a picture are refused when run."""
+    if hasattr(net, "noise_size"):
+        return True  # it learns from the pictures alone
+    with torch.no_grad():
+        return net.eval()(torch.zeros(1, *spec.input.shape, device="meta")).shape == (1, *output_of(net, spec))
 
 
 ACCEPTED = accepted()
@@ -185,7 +209,7 @@ def test_a_model_takes_something_and_says_what_it_cannot_take(name: str) -> None
 def test_a_network_is_refused_when_it_is_built_or_it_runs(name: str) -> None:
     """Whatever the method: no spec is let in that fails at the first batch, however small its pictures are."""
     sizes = ((1, 1), (1, 9), (2, 2), (3, 5))
-    tiny = [Spec(input=Image(channels=1, height=h, width=w), target=TARGETS["classes"]) for h, w in sizes]
+    tiny = [Spec(input=Image(channels=1, height=h, width=w), target=t) for h, w in sizes for t in (TARGETS["classes"], MASK)]
     for spec in [*(SPECS[f"{i}-classes"] for i in INPUTS), SPECS["actions"], *tiny]:  # other targets change no more than the head
         try:
             net = network(name, spec)
@@ -194,15 +218,15 @@ def test_a_network_is_refused_when_it_is_built_or_it_runs(name: str) -> None:
         noise_size = getattr(net, "noise_size", 0)
         x = torch.zeros(2, *((noise_size,) if noise_size else spec.input.shape), dtype=INPUT_TYPES.get(spec.input.kind))
         answer = net.eval()(x)
-        assert answer.shape == (2, *(spec.input.shape if noise_size else (spec.target.size,)))
+        one_a_picture = isinstance(spec.target, Mask) and answer.ndim == 2  # refused by verbs/own_module.py, before anything is trained
+        assert answer.shape == (2, *((spec.target.size,) if one_a_picture else output_of(net, spec)))
 
 
 @each_pair
 def test_the_output_has_the_shape_that_the_data_dictate(name: str, spec: str, method: str) -> None:
     found = pair(name, DATA[spec], method)
     answer = answers(found, inputs(found))
-    made = hasattr(found.model, "noise_size")
-    assert answer.shape == (ROWS, *(found.data.spec.input.shape if made else (found.data.spec.target.size,)))
+    assert answer.shape == (ROWS, *output_of(found.model, found.data.spec))
     assert answer.dtype == torch.float32
     assert answer.isfinite().all()
 

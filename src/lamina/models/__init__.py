@@ -19,6 +19,9 @@ MODELS = Registry("model", {
     "vgg16": "lamina.models.vgg:vgg16",
     "alexnet": "lamina.models.alexnet:AlexNet",
     "efficientnet_lite0": "lamina.models.efficientnet_lite:EfficientNetLite0",
+    "fcn": "lamina.models.fcn:FCN",
+    "unet": "lamina.models.unet:UNet",
+    "deeplab": "lamina.models.deeplab:DeepLab",
     "policy": "lamina.models.policy:Policy",
     "dcgan": "lamina.models.dcgan:DCGAN",
 })  # fmt: skip

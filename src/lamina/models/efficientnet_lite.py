@@ -64,7 +64,8 @@ class SameConv(nn.Conv2d):
     """A convolution that pads as TensorFlow does: the output has ceil(H / stride) places, the odd row of zeros is below."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        (top, bottom), (left, right) = (_padding(size, self.kernel_size[0], self.stride[0]) for size in x.shape[2:])
+        kernel = self.dilation[0] * (self.kernel_size[0] - 1) + 1  # nn/dilation.py may have spread it
+        (top, bottom), (left, right) = (_padding(size, kernel, self.stride[0]) for size in x.shape[2:])
         return super().forward(pad(x, (left, right, top, bottom)))
 
 

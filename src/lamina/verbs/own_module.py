@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from lamina.core.errors import UsageError
-from lamina.core.spec import Classes, Image, Labels, Spec
+from lamina.core.spec import Classes, Image, Labels, Mask, Spec
 from lamina.nn.scaled import Scaled
 from lamina.oversight.summary import ROWS, Layer, Trace, shape_text
 
@@ -61,7 +61,8 @@ def check(model: Scaled, spec: Spec, x: torch.Tensor) -> None:
     model.train()
     model.lay_out()
     last = [layer for layer in trace.layers() if layer.name.startswith("net")][-1:]
-    _check_shape(spec, output, last)
+    check_shape = _check_mask if isinstance(spec.target, Mask) else _check_shape
+    check_shape(spec, output, last)
     _check_logits(spec, output, last)
     if not any(p.requires_grad for p in model.parameters()):
         raise UsageError("a module with parameters that learn", "one without any",
@@ -87,20 +88,30 @@ def _check_shape(spec: Spec, output: Any, last: Sequence[Layer]) -> None:
                      f"End the module with {flatten}nn.LazyLinear({size}).")
 
 
+def _check_mask(spec: Spec, output: Any, last: Sequence[Layer]) -> None:
+    wanted = (ROWS, spec.target.size, *spec.input.shape[1:])
+    if not isinstance(output, torch.Tensor) or output.shape != wanted or not output.is_floating_point():
+        came = shape_text(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+        size = ", ".join(map(str, wanted[1:]))
+        raise UsageError(f"an output (B, {size}), one value for each class and pixel", f"`{came}` from {_place(last)}",
+                         "Choose a network of masks, as `--model unet`, or end the module with a convolution at full size.")
+
+
 def _check_logits(spec: Spec, output: torch.Tensor, last: Sequence[Layer]) -> None:
     """Refuse a last softmax or sigmoid; a softmax written as a function is known by its sums."""
     ended = bool(last) and last[0].kind in ANSWERS
-    if not ended and not (isinstance(spec.target, Classes) and _is_softmax(output)):
+    if not ended and not (isinstance(spec.target, Classes | Mask) and _is_softmax(output)):
         return
     came = f"{_place(last)}" if ended else "an output that was already put through a softmax"
-    what = "logits" if isinstance(spec.target, Classes | Labels) else "plain numbers"
+    what = "logits" if isinstance(spec.target, Classes | Labels | Mask) else "plain numbers"
     raise UsageError(f"{what} as the module's output", came,
                      "Leave that layer out: the loss includes it, and `predict` applies it where it belongs.")
 
 
 def _is_softmax(output: torch.Tensor) -> bool:
-    logs = bool(torch.allclose(output.logsumexp(1), torch.zeros(len(output)), atol=1e-4))
-    return logs or bool((output >= 0).all() and torch.allclose(output.sum(1), torch.ones(len(output)), atol=1e-4))
+    mass, logs = output.sum(1), output.logsumexp(1)
+    as_logs = bool(torch.allclose(logs, torch.zeros_like(logs), atol=1e-4))
+    return as_logs or bool((output >= 0).all() and torch.allclose(mass, torch.ones_like(mass), atol=1e-4))
 
 
 def _place(last: Sequence[Layer]) -> str:
