@@ -205,6 +205,7 @@ def test_the_parts_make_up_the_whole(name: str) -> None:
         assert maps.ndim == 4
         assert pooled.shape == (2, net.head.in_features)
         torch.testing.assert_close(net.head(pooled), net(x))
+    assert {step for step, _ in net.steps()} < set(names)
 
 
 @pytest.mark.parametrize(("pixels", "stem", "stride"), [(63, "auto", 1), (64, "auto", 2), (28, "imagenet", 2), (224, "small", 1)])

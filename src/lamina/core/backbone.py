@@ -14,6 +14,7 @@ from lamina.core.errors import UsageError
 from lamina.core.spec import Image, Spec
 
 State = Mapping[str, torch.Tensor]
+Step = tuple[str, Callable[[torch.Tensor], torch.Tensor]]
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,16 @@ class Backbone(Protocol):
 
     def stages(self) -> list[tuple[str, nn.Module]]:
         """The parts with their names from the stem to the head; every parameter is in exactly one."""
+
+    def steps(self) -> list[Step]:
+        """`maps` as what it runs one after another, each with the name of the stage that holds its parameters."""
+
+
+def run(steps: list[Step], x: torch.Tensor) -> torch.Tensor:
+    """What comes out of the last step."""
+    for _, step in steps:
+        x = step(x)
+    return x
 
 
 def features(net: Backbone, x: torch.Tensor) -> torch.Tensor:

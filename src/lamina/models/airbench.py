@@ -16,7 +16,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import nn
 
-from lamina.core.backbone import Published, pictures
+from lamina.core.backbone import Published, Step, pictures, run
 from lamina.core.config import knob
 from lamina.core.spec import Spec
 from lamina.nn.head import Head
@@ -71,10 +71,13 @@ class Airbench(nn.Module):
         """The network's parts from the picture to the answer."""
         return [("stem", self.stem), *((f"group{n}", group) for n, group in enumerate(self.blocks)), ("head", self.head)]
 
+    def steps(self) -> list[Step]:
+        """`maps` one step after another, each with its stage."""
+        return [("stem", self.stem), *((f"group{n}", group) for n, group in enumerate(self.blocks))]
+
     def maps(self, x: torch.Tensor) -> torch.Tensor:
         """The last convolution's places: (B, C, H, W) -> (B, F, h, w)."""
-        found: torch.Tensor = self.blocks(self.stem(x))
-        return found
+        return run(self.steps(), x)
 
     def pool(self, maps: torch.Tensor) -> torch.Tensor:
         """What the head reads: (B, F, h, w) -> (B, F)."""

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from lamina.core import config as knobs
-from lamina.core.backbone import Published, pictures
+from lamina.core.backbone import Published, Step, pictures, run
 from lamina.core.config import knob
 from lamina.core.spec import Image, Spec
 from lamina.nn.dropout import Dropout
@@ -66,8 +66,7 @@ class AlexNet(nn.Module):
         return logits
 
     def maps(self, x: torch.Tensor) -> torch.Tensor:
-        maps: torch.Tensor = self.features[:-1](x)  # (B, 256, H / 16, W / 16)
-        return maps
+        return run(self.steps(), x)  # (B, 256, H / 16, W / 16)
 
     def pool(self, maps: torch.Tensor) -> torch.Tensor:
         hidden: torch.Tensor = self.classifier[:-1](self.avgpool(self.features[-1](maps)).flatten(1))
@@ -77,6 +76,10 @@ class AlexNet(nn.Module):
         ends = pairwise((*STARTS, len(self.features)))
         layers = [(f"conv{n}", self.features[start:end]) for n, (start, end) in enumerate(ends, 1)]
         return [*layers, ("hidden", self.classifier[:-1]), ("head", self.head)]
+
+    def steps(self) -> list[Step]:
+        layers = [(name, layer) for name, group in self.stages()[:-2] for layer in group]  # type: ignore[attr-defined]
+        return layers[:-1]  # the last pooling belongs to `pool`
 
 
 def _is_large(image: Image, config: Config) -> bool:

@@ -15,7 +15,7 @@ from pydantic import Field, PositiveInt
 from torch import nn
 from torch.nn.functional import adaptive_max_pool2d
 
-from lamina.core.backbone import Published
+from lamina.core.backbone import Published, Step, run
 from lamina.core.config import knob
 from lamina.core.errors import UsageError
 from lamina.core.spec import Image, Spec
@@ -55,14 +55,16 @@ class CNN(nn.Module):
         return logits
 
     def maps(self, x: torch.Tensor) -> torch.Tensor:
-        h: torch.Tensor = self.blocks(self.stem(x))
-        return h
+        return run(self.steps(), x)
 
     def pool(self, maps: torch.Tensor) -> torch.Tensor:
         return adaptive_max_pool2d(maps, 1).flatten(1)
 
     def stages(self) -> list[tuple[str, nn.Module]]:
         return [("stem", self.stem), ("blocks", self.blocks), ("head", self.head)]
+
+    def steps(self) -> list[Step]:
+        return [(name, layer) for name, layers in (("stem", self.stem), ("blocks", self.blocks)) for layer in layers]
 
 
 def _halvings(picture: Image) -> int:

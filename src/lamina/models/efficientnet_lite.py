@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.functional import pad, relu6
 
 from lamina.core import config as knobs
-from lamina.core.backbone import IMAGENET, Published, Scale, State, pictures
+from lamina.core.backbone import IMAGENET, Published, Scale, State, Step, pictures, run
 from lamina.core.config import knob
 from lamina.core.spec import Spec
 from lamina.nn.drop_path import DropPath
@@ -124,8 +124,7 @@ class EfficientNetLite0(nn.Module):
         return logits
 
     def maps(self, x: torch.Tensor) -> torch.Tensor:
-        h = self.blocks(relu6(self.bn1(self.conv_stem(x)), inplace=True))  # (B, 320, H / 32, W / 32)
-        return relu6(self.bn2(self.conv_head(h)), inplace=True)
+        return run(self.steps(), x)  # (B, 1280, H / 32, W / 32)
 
     def pool(self, maps: torch.Tensor) -> torch.Tensor:
         return maps.mean((2, 3))
@@ -134,6 +133,16 @@ class EfficientNetLite0(nn.Module):
         blocks = [(f"blocks{n}", stage) for n, stage in enumerate(self.blocks)]
         last = nn.Sequential(self.conv_head, self.bn2)
         return [("stem", nn.Sequential(self.conv_stem, self.bn1)), *blocks, ("last", last), ("head", self.classifier)]
+
+    def steps(self) -> list[Step]:
+        blocks: list[Step] = [(f"blocks{n}", stage) for n, stage in enumerate(self.blocks)]
+        return [("stem", self._stem), *blocks, ("last", self._last)]
+
+    def _stem(self, x: torch.Tensor) -> torch.Tensor:
+        return relu6(self.bn1(self.conv_stem(x)), inplace=True)
+
+    def _last(self, x: torch.Tensor) -> torch.Tensor:
+        return relu6(self.bn2(self.conv_head(x)), inplace=True)
 
 
 def from_port(state: State) -> dict[str, torch.Tensor]:

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.functional import adaptive_avg_pool2d, relu
 
 from lamina.core import config as knobs
-from lamina.core.backbone import HALVES, Published, pictures
+from lamina.core.backbone import HALVES, Published, Step, pictures, run
 from lamina.core.config import knob
 from lamina.core.spec import Spec
 from lamina.nn.dropout import Dropout
@@ -131,8 +131,7 @@ class GoogLeNet(nn.Module):
         return logits, self.aux2(maps_4d), self.aux1(maps_4a)
 
     def maps(self, x: torch.Tensor) -> torch.Tensor:
-        h = self.halve(self._mix(self._stem(x), "3a", "3b"))
-        return self._last(self._mix(h, "4a", "4b", "4c", "4d"))
+        return run(self.steps(), x)  # (B, 1024, H / 32, W / 32)
 
     def pool(self, maps: torch.Tensor) -> torch.Tensor:
         return maps.mean((2, 3))
@@ -141,6 +140,12 @@ class GoogLeNet(nn.Module):
         mixes = [(f"inception{name}", self.get_submodule(f"inception{name}")) for name in MIXES]
         extra = [("auxiliary", nn.ModuleList([self.aux1, self.aux2]))] if self.auxiliary else []
         return [("stem", nn.Sequential(self.conv1, self.conv2, self.conv3)), *mixes, *extra, ("head", self.fc)]
+
+    def steps(self) -> list[Step]:
+        stem: list[Step] = [("stem", layer) for layer in (self.conv1, self.halve, self.conv2, self.conv3, self.halve)]
+        mixes = {name: (f"inception{name}", self.get_submodule(f"inception{name}")) for name in MIXES}
+        before: dict[str, list[Step]] = {"4a": [("inception4a", self.halve)], "5a": [("inception5a", self.last_halve)]}
+        return [*stem, *(step for name in MIXES for step in (*before.get(name, []), mixes[name]))]
 
     def _stem(self, x: torch.Tensor) -> torch.Tensor:
         h = self.conv3(self.conv2(self.halve(self.conv1(x))))  # (B, 192, H / 4, W / 4)

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.functional import relu
 
 from lamina.core import config as knobs
-from lamina.core.backbone import Published, pictures
+from lamina.core.backbone import Published, Step, pictures, run
 from lamina.core.config import knob
 from lamina.core.spec import Image, Spec
 from lamina.nn.head import Head
@@ -130,10 +130,7 @@ class ResNet(nn.Module):
         return logits
 
     def maps(self, x: torch.Tensor) -> torch.Tensor:
-        h = self.maxpool(relu(self.bn1(self.conv1(x)), inplace=True))  # (B, 64, H / 4, W / 4)
-        h = self.layer2(self.layer1(h))
-        maps: torch.Tensor = self.layer4(self.layer3(h))  # (B, F, H / 32, W / 32)
-        return maps
+        return run(self.steps(), x)  # (B, F, H / 32, W / 32)
 
     def pool(self, maps: torch.Tensor) -> torch.Tensor:
         return maps.mean((2, 3))
@@ -141,6 +138,13 @@ class ResNet(nn.Module):
     def stages(self) -> list[tuple[str, nn.Module]]:
         layers = [(f"layer{n}", self.get_submodule(f"layer{n}")) for n in (1, 2, 3, 4)]
         return [("stem", nn.Sequential(self.conv1, self.bn1)), *layers, ("head", self.fc)]
+
+    def steps(self) -> list[Step]:
+        layers: list[Step] = [(name, layer) for name, layer in self.stages()[1:-1]]
+        return [("stem", self._stem), ("stem", self.maxpool), *layers]  # places H / 2, then H / 4
+
+    def _stem(self, x: torch.Tensor) -> torch.Tensor:
+        return relu(self.bn1(self.conv1(x)), inplace=True)
 
     def _silence_branches(self) -> None:
         for block in self.modules():

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from lamina.core import config as knobs
-from lamina.core.backbone import Published, pictures
+from lamina.core.backbone import Published, Step, pictures, run
 from lamina.core.config import knob
 from lamina.core.spec import Image, Spec
 from lamina.nn.dropout import Dropout
@@ -68,8 +68,7 @@ class VGG(nn.Module):
         return logits
 
     def maps(self, x: torch.Tensor) -> torch.Tensor:
-        maps: torch.Tensor = self.features[:-1](x)  # (B, 512, H / 16, W / 16)
-        return maps
+        return run(self.steps(), x)  # (B, 512, H / 16, W / 16)
 
     def pool(self, maps: torch.Tensor) -> torch.Tensor:
         hidden: torch.Tensor = self.classifier[:-1](self.avgpool(self.features[-1](maps)).flatten(1))
@@ -79,6 +78,10 @@ class VGG(nn.Module):
         ends = [n + 1 for n, layer in enumerate(self.features) if isinstance(layer, nn.MaxPool2d)]
         blocks = [(f"block{n}", self.features[start:end]) for n, (start, end) in enumerate(pairwise([0, *ends]), 1)]
         return [*blocks, ("hidden", self.classifier[:-1]), ("head", self.head)]
+
+    def steps(self) -> list[Step]:
+        layers = [(name, layer) for name, block in self.stages()[:-2] for layer in block]  # type: ignore[attr-defined]
+        return layers[:-1]  # the last pooling belongs to `pool`
 
 
 def vgg11(spec: Spec, config: Config) -> VGG:
