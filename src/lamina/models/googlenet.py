@@ -143,7 +143,7 @@ class GoogLeNet(nn.Module):
 
     def steps(self) -> list[Step]:
         stem: list[Step] = [("stem", layer) for layer in (self.conv1, self.halve, self.conv2, self.conv3, self.halve)]
-        mixes = {name: (f"inception{name}", self.get_submodule(f"inception{name}")) for name in MIXES}
+        mixes: dict[str, Step] = {name: (f"inception{name}", self.get_submodule(f"inception{name}")) for name in MIXES}
         before: dict[str, list[Step]] = {"4a": [("inception4a", self.halve)], "5a": [("inception5a", self.last_halve)]}
         return [*stem, *(step for name in MIXES for step in (*before.get(name, []), mixes[name]))]
 
