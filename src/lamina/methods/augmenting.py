@@ -13,12 +13,13 @@ from lamina.core.batch import Batch
 from lamina.core.config import knob
 from lamina.core.errors import UsageError, quoted
 from lamina.core.spec import Image, Mask, Spec
-from lamina.data import augment
+from lamina.data import augment, scenes
 from lamina.data.rand_augment import rand_augment
 
 GROWN = 0.7  # share of the run after which pictures are shown at full size
 LEAST_SIDE = 16  # pixels: no picture is made smaller
-NOT_FOR_MASKS = ("cutmix", "shift", "rotate", "stretch", "crop", "randaugment", "erase", "smallest")
+NOT_FOR_MASKS = ("cutmix", "shift", "rotate", "crop", "randaugment", "erase", "smallest")
+FOR_MASKS = ("zoom", "zoom_out", "mosaic")
 
 
 class Augmenting(knobs.Config):
@@ -34,6 +35,9 @@ class Augmenting(knobs.Config):
     colour: float = knob(0.0, "share by which brightness, contrast and saturation are changed", low=0, high=0.95, search="linear")
     randaugment: float = knob(0.0, "strength of two operations drawn at random (Cubuk et al. 2019)", low=0, high=1, search="linear")
     erase: float = knob(0.0, "largest share of a picture's area that is hidden", low=0, high=0.9, search="linear")
+    zoom: float = knob(1.0, "of masks: least share of a picture's side that is shown, at full size", low=0.1, high=1, search="linear")
+    zoom_out: float = knob(1.0, "of masks: most times its side that the canvas is on which a picture is laid", low=1, high=4, search="linear")
+    mosaic: float = knob(0.0, "of masks: share of the pictures that are laid together of four", low=0, high=1, search="linear")
     smallest: float = knob(1.0, "share of its side at which a picture is first shown; it grows to full size", low=0.1, high=1)
 
 
@@ -41,15 +45,18 @@ def check(config: Augmenting, spec: Spec) -> None:
     """Refuse both ways of mixing at once, and for masks what would move or hide the picture alone."""
     if config.mixup and config.cutmix:
         raise UsageError("one way of mixing examples", "`mixup` and `cutmix` together", "Leave one of them at 0.")
-    turned = [name for name in NOT_FOR_MASKS if getattr(config, name) != type(config).model_fields[name].default]
-    if turned and isinstance(spec.target, Mask):
-        raise UsageError("variations that a mask can follow", quoted(turned), f"Leave {quoted(turned)} out.")
+    of_masks = isinstance(spec.target, Mask)
+    wrong = NOT_FOR_MASKS if of_masks else FOR_MASKS
+    turned = [name for name in wrong if getattr(config, name) != type(config).model_fields[name].default]
+    if turned:
+        raise UsageError("variations that a mask can follow" if of_masks else "variations of pictures without masks", quoted(turned),
+                         f"Leave {quoted(turned)} out.")
 
 
 def varied(batch: Batch, config: Augmenting, spec: Spec, key: tuple[int, int], progress: float) -> None:
     """Change `x` of a batch as the knobs say; mixed batches get `lam` and `partner`. key: (seed, step); progress: 0 to 1."""
     if isinstance(spec.target, Mask):
-        _with_mask(batch, config, rng.generator(*key, "augment"))
+        scenes.moved(batch, _as_scenes(config), key, progress)
     elif isinstance(spec.input, Image):
         batch["x"] = _changed(batch["x"], config, rng.generator(*key, "augment"))
     if config.mixup:
@@ -77,14 +84,8 @@ def _changed(x: torch.Tensor, c: Augmenting, random: torch.Generator) -> torch.T
     return augment.erase(x, c.erase, random) if c.erase else x
 
 
-def _with_mask(batch: Batch, c: Augmenting, random: torch.Generator) -> None:
-    """The seam for data/scenes.py, which moves pictures and masks by the same draw; until then they are mirrored."""
-    if c.flip:
-        mirrored = (torch.rand(batch.size, generator=random) < 0.5).to(batch["x"].device)
-        batch["x"] = torch.where(mirrored.view(-1, 1, 1, 1), batch["x"].flip(3), batch["x"])
-        batch["y"] = torch.where(mirrored.view(-1, 1, 1), batch["y"].flip(2), batch["y"])
-    if c.colour:
-        batch["x"] = augment.colour(batch["x"], c.colour, random)
+def _as_scenes(c: Augmenting) -> scenes.Scenes:
+    return scenes.Scenes(flip=c.flip, zoom=c.zoom, zoom_out=c.zoom_out, stretch=c.stretch, colour=c.colour, mosaic=c.mosaic)
 
 
 def _mixup(batch: Batch, strength: float, random: np.random.Generator) -> None:

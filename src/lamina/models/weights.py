@@ -97,6 +97,17 @@ def put(model: Scaled, state: State, keep_head: bool = True) -> list[str]:
     return started_anew
 
 
+def put_below(model: Scaled, state: State) -> list[str]:
+    """The same into the backbone of a model of boxes or masks; returns the names of all other tensors, which begin anew."""
+    backbone: Any = model.net.backbone
+    load(backbone, state, keep_head=False)
+    assert isinstance(model.input, InputScale), "pictures are scaled"
+    model.input.fix(_published(backbone).scale)
+    taken = {id(t) for t in backbone.state_dict(keep_vars=True).values()}
+    names = {name.partition(".")[0] for name, t in model.net.state_dict(keep_vars=True).items() if id(t) not in taken}
+    return sorted(names)
+
+
 @torch.no_grad()
 def load(net: nn.Module, state: State, keep_head: bool = True) -> list[str]:
     """Put published weights into a network, in place, and return the names of the tensors that start anew.

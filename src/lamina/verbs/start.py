@@ -29,7 +29,7 @@ FILES = (".pt", ".pth", ".safetensors")
 @dataclass(frozen=True)
 class Start:
     """Weights to begin from. origin: what they are, for a person; model: whose; words: the knobs that they ask of the model;
-    learned: what the run answered whose weights they are, None for weights by published names."""
+    learned: what the run answered whose weights they are, None for weights by published names; below: the backbone that they are of."""
 
     origin: str
     tensors: Mapping[str, torch.Tensor]
@@ -37,6 +37,7 @@ class Start:
     words: Mapping[str, Any] = field(default_factory=dict)
     learned: Spec | None = None
     method: str = ""
+    below: str = ""  # the backbone whose weights they are, where they are not those of the whole
 
 
 def find(request: Request, chosen: Choice) -> Start | None:
@@ -48,8 +49,17 @@ def find(request: Request, chosen: Choice) -> Start | None:
         return _of_file(Path(word), request.model)
     if word:
         return _of_run(Path(word))
+    if request.net is None and (backbone := _backbone(model, request.words)):
+        found = _published(backbone, asked=False)
+        return None if found is None else replace(found, origin=f"its backbone from {found.origin}", model=model, words={}, below=backbone)
     wanted = request.method or chosen.method
     return _published(model, request.method == "transfer") if wanted == "transfer" and request.net is None else None
+
+
+def _backbone(model: str, words: Mapping[str, Any]) -> str:
+    """The network of the zoo that a model is built on, "" for none."""
+    field = config_of(MODELS[model]).model_fields.get("backbone") if model in MODELS else None
+    return "" if field is None else str(words.get("backbone", words.get("model.backbone", field.default)))
 
 
 def _of_file(path: Path, model: str) -> Start:
@@ -90,6 +100,8 @@ def settle(request: Request, chosen: Choice, start: Start | None, data: Data) ->
         plain = chosen if chosen.scratch is None else chosen.scratch
         model = request.model or (chosen.model if request.method == "transfer" else plain.model)
         return replace(plain, model=model, method=request.method or plain.method, scratch=None)
+    if start.below:
+        return replace(chosen, model=request.model or chosen.model, method=request.method or chosen.method)
     method = request.method or _method(start, data.spec)
     if method == "transfer" != chosen.method:
         chosen = transfer(data.spec, request.quality, len(data.train))
@@ -109,6 +121,9 @@ def _method(start: Start, spec: Spec) -> str:
 
 def put(start: Start, model: nn.Module, spec: Spec) -> list[str]:
     """Put the weights in place of the fresh ones; returns the names of the tensors that begin anew."""
+    if start.below:
+        assert isinstance(model, Scaled), "backbones are of pictures"
+        return weights.put_below(model, start.tensors)
     if start.learned is None:
         assert isinstance(model, Scaled), "published weights are those of networks of pictures"
         return weights.put(model, start.tensors, keep_head=False)
