@@ -72,12 +72,16 @@ class ASPP(nn.Module):
     def __init__(self, inputs: int, rates: tuple[int, ...], config: Config) -> None:
         super().__init__()
         width, separable = config.width, config.separable and config.form == "v3+"
+        # a depthwise kernel on each of a backbone's last channels, a thousand and more, takes most of a step on processors
+        self.reduce = nn.Sequential(*conv_norm(inputs, width, 1)) if separable else nn.Identity()
+        inputs = width if separable else inputs
         near = [nn.Sequential(*conv_norm(inputs, width, 1))]
         far = [nn.Sequential(*conv_norm(inputs, width, 3, rate, separable)) for rate in rates]
         self.convs = nn.ModuleList([*near, *far, Pooled(inputs, width)])
         self.project = nn.Sequential(*conv_norm(len(self.convs) * width, width, 1), Dropout(config.dropout))
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        maps = self.reduce(maps)
         joined: torch.Tensor = self.project(torch.cat([conv(maps) for conv in self.convs], 1))
         return joined
 

@@ -24,7 +24,8 @@ def masks(data: Data, quality: Quality) -> Choice:
         "epochs": _epochs("masks", data, quality), "batch": 8, "learning_rate": 1e-3, "schedule": "one_cycle", "weight_decay": 0.01,
         "ema": 0.99, "flip": True, "zoom": 0.5, "colour": 0.2, "mirror": True,
     }  # fmt: skip
-    return Choice("deeplab", "supervised", words)
+    scratch = Choice("deeplab", "supervised", words | {"epochs": min(2 * words["epochs"], MOST_EPOCHS)})
+    return Choice("deeplab", "supervised", words | {"depthwise": False}, scratch=scratch)
 
 
 def _epochs(kind: str, data: Data, quality: Quality) -> float:
