@@ -9,13 +9,14 @@ import torch
 
 from lamina.core.data import Data, batches
 from lamina.core.run import Run, replace
-from lamina.core.spec import Classes, Labels, Numbers, Spec
+from lamina.core.spec import Boxes, Classes, Labels, Mask, Numbers, Spec
 from lamina.oversight.charts import reliability
 from lamina.oversight.confusions import Answers, confusions
 from lamina.oversight.errors_shown import by_class, numbers, worst
 from lamina.oversight.page import Html, bullets, card, figure, page, section, table, tag
 from lamina.oversight.pictures import curves
 from lamina.oversight.repeat import command, versions
+from lamina.oversight.scenes_report import of_boxes, of_masks
 
 EDGE = {"better": "good", "noise": "worth", "worse": "serious"}  # of the verdict's card
 
@@ -82,7 +83,13 @@ def _curves(facts: Facts) -> Html:
 
 def _answers(facts: Facts) -> list[Html]:
     """What was said of the test rows: confusions, worst errors, classes one by one, or numbers against numbers."""
-    output, spec = facts.run.kept("test").get("output"), facts.spec
+    kept, spec = facts.run.kept("test"), facts.spec
+    output = kept.get("output")
+    if isinstance(spec.target, Boxes | Mask):
+        if facts.data is None or output is None or len(output) != len(facts.data.test):
+            return []
+        shown = of_masks if isinstance(spec.target, Mask) else of_boxes
+        return shown(facts.data.test, spec, output, facts.result["test_details"], kept["scores"])
     parts = [by_class(facts.result["test_details"]["per_class"], spec.target.names)] if "per_class" in facts.result["test_details"] else []
     if facts.data is None or output is None or len(output) != len(facts.data.test):
         return parts

@@ -34,13 +34,16 @@ class Detect:
         return recipe(data, quality)
 
     def evaluate(self, predictor: Predicting, split: Split, seed: int) -> Evaluation:
-        gathered = Detections(split_names(split))
-        said = []
+        gathered, said = Detections(), list[torch.Tensor]()
         for batch in batches(split, AT_ONCE):
             said.append(predictor(batch["x"]).cpu())
             gathered.update(said[-1], Truth.of(batch), batch["scale"])
-        details = {"per_class": gathered.per_class(), "threshold": gathered.best_threshold()}
-        return Evaluation(gathered.value(), gathered.intervals(), details, gathered.scores(), torch.cat(said))
+        threshold = predictor.threshold or gathered.best_threshold()
+        scores = gathered.per_picture(threshold)
+        figures = gathered.value() | {"f1": scores.mean().item()}
+        details = {"per_class": gathered.per_class(), "threshold": threshold, "curves": gathered.curves(),
+                   "errors": gathered.errors(threshold)["counts"]}
+        return Evaluation(figures, gathered.intervals(), details, scores, torch.cat(said))
 
     def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Drawable | None:
         return None
