@@ -70,7 +70,7 @@ def run(job: str, seed: int, photos: Path, folder: Path) -> dict[str, Any]:
     done = subprocess.run([sys.executable, "-m", "lamina.cli", *words], capture_output=True, text=True, check=True)
     found = json.loads(done.stdout.splitlines()[-1])
     row = {"seed": seed, "accuracy": found["metrics"]["accuracy"], "valid": found["valid"]["accuracy"], "seconds": found["seconds"],
-           "linear on features": found["baselines"]["linear on features"]["accuracy"], "cpu_seconds": found["cpu_seconds"]}
+           "linear on features": found["baselines"]["linear on features"]["metrics"]["accuracy"], "cpu_seconds": found["cpu_seconds"]}
     print(f"  {job} {row}", file=sys.stderr, flush=True)
     return row
 

@@ -39,7 +39,7 @@ class Columns:
 
 def labelling(content: bytes, where: str, names: Sequence[str], target: str = "", group: str = "") -> Labelling:
     """The table in `content` read against the files' names. Rows without their file, or without label, are refused by row."""
-    rows, head = _rows(content, where)
+    rows, head = table(content, where)
     find = _Finder(names)
     columns = _columns(rows, head, find, where, (target, group))
     found = Labelling(head[columns.label], head[columns.file])
@@ -65,8 +65,8 @@ def _take(found: Labelling, row: list[str], columns: Columns, find: "_Finder", p
         found.group[name] = row[columns.group].strip() if columns.group < len(row) else ""
 
 
-def _rows(content: bytes, where: str) -> tuple[list[tuple[int, list[str]]], list[str]]:
-    """The numbered rows below the head, and the head."""
+def table(content: bytes, where: str) -> tuple[list[tuple[int, list[str]]], list[str]]:
+    """The numbered rows below the head, and the head, of a CSV with any usual separator."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

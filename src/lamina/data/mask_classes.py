@@ -46,7 +46,8 @@ def meaning_of(seen: Sequence[Seen], listed: Names, names: Sequence[str], ignore
     if len(of_class) < 2:
         raise DataError("masks of at least two classes", quoted(of_class) or "none", "Check `data.ignore`, `data.names` and the masks.")
     palette = {value: colour for one in reversed(seen) for value, colour in one.palette.items()}
-    colours = [_drawn_in(place, values[0], by_colour, palette) for place, values in enumerate(of_class.values())]
+    own = {value: value for value in counts} if by_colour else palette
+    colours = [unpacked(own[values[0]]) if values[0] in own else drawn_in(place) for place, values in enumerate(of_class.values())]
     place = {value: place for place, values in enumerate(of_class.values()) for value in values}
     lines = _lines(counts, of_class, nobody, by_colour, listed)
     return Meaning(tuple(of_class), tuple(colours), place, by_colour, tuple(lines))
@@ -105,11 +106,9 @@ def _lines(
     return lines + ([f"classes that no mask has are left out: {quoted(dict.fromkeys(missing))}"] if missing else [])
 
 
-def _drawn_in(place: int, value: int, by_colour: bool, palette: Mapping[int, int]) -> Colour:
-    """The colour of a class: its own, that of the palette, or one of a row in which neighbours differ (as VOC's: the bits of the
-    place, dealt out to red, green and blue from the highest on)."""
-    if by_colour or value in palette:
-        return unpacked(value if by_colour else palette[value])
+def drawn_in(place: int) -> Colour:
+    """The colour of a class that has none of its own, of a row in which neighbours differ (as VOC's: the bits of a number, dealt out
+    to red, green and blue from the highest on)."""
     bits = [sum(((place + 1) >> (3 * k + channel) & 1) << (7 - k) for k in range(8)) for channel in range(3)]
     return bits[0], bits[1], bits[2]
 

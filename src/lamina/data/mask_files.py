@@ -151,9 +151,14 @@ def _painted(values: np.ndarray, palette: Mapping[int, int]) -> np.ndarray:
 def laid(classes: torch.Tensor, image: Image) -> torch.Tensor:
     """Classes (H, W) as (image.height, image.width), each pixel the one under its middle; what lies outside is IGNORED."""
     height, width = classes.shape
-    where = placement((height, width), image.height, image.width, image.fit)
+    ys, xs, outside = under((height, width), image)
+    return classes[ys.clamp(0, height - 1)][:, xs.clamp(0, width - 1)].masked_fill(outside, IGNORED)
+
+
+def under(size: tuple[int, int], image: Image) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """For each row and each column of what the network sees the row and the column of a photo of `size` (H, W) under its middle, and
+    where there is no photo, (image.height, image.width) bool."""
+    where = placement(size, image.height, image.width, image.fit)
     ys = ((torch.arange(image.height) + 0.5 - where.top) / where.down).floor().long()
     xs = ((torch.arange(image.width) + 0.5 - where.left) / where.across).floor().long()
-    found = classes[ys.clamp(0, height - 1)][:, xs.clamp(0, width - 1)]
-    outside = ((ys < 0) | (ys >= height))[:, None] | ((xs < 0) | (xs >= width))
-    return found.masked_fill(outside, IGNORED)
+    return ys, xs, ((ys < 0) | (ys >= size[0]))[:, None] | ((xs < 0) | (xs >= size[1]))

@@ -13,7 +13,10 @@ from lamina.data.files import Entry, Files
 from lamina.data.picture_names import PictureNames
 
 FORMATS = Registry("way of writing boxes", {
+    "COCO JSON": "lamina.data.box_files.coco:Coco",
     "Pascal VOC XML": "lamina.data.box_files.voc:Voc",
+    "YOLO txt": "lamina.data.box_files.yolo:Yolo",
+    "CSV": "lamina.data.box_files.csv_boxes:CsvBoxes",
 })  # fmt: skip
 SAMPLED = 8  # files that are looked into, to know what they are
 MOST_OF_ONE = 1 << 30  # bytes of one file

@@ -11,22 +11,21 @@ from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.data import Account, Data, Refusal
 from lamina.core.errors import DataError, quoted
-from lamina.core.spec import Boxes, Image, Spec
+from lamina.core.spec import Boxes, Image, Mask, Spec
 from lamina.data import box_files
 from lamina.data.archives import files_of, is_archive
-from lamina.data.arrays import Given, cut
 from lamina.data.box_answers import Answers, answers
 from lamina.data.box_split import BoxSplit, Objects, rarest
 from lamina.data.boxes import Drawn
 from lamina.data.files import left_out
 from lamina.data.fit import placement
-from lamina.data.parts import parted
-from lamina.data.parts import told as parts_told
+from lamina.data.mask_split import MaskSplit
 from lamina.data.photo_cache import Photos, fingerprint, photos
 from lamina.data.photo_inputs import inputs
-from lamina.data.photo_twins import grouped, told, twins
 from lamina.data.pictures import ENDINGS
+from lamina.data.readers.outlines import OutlineReader
 from lamina.data.report import say
+from lamina.data.scene_cut import cut_scenes
 from lamina.data.scene_size import canvas_of_boxes
 
 
@@ -35,6 +34,7 @@ class Config(knobs.Config):
 
     size: int = knob(0, "longer side to which photos are brought, in pixels; 0: by the photos and their boxes", low=0, high=2048)
     labels: str = knob("", "name of the file of boxes, where there are several")
+    as_masks: bool = knob(False, "paint the outlines of COCO files as masks: a class for every pixel")
     allow_refused: float = knob(0.05, "share of photos and boxes that may be refused", low=0, high=1)
 
 
@@ -54,26 +54,24 @@ class BoxReader:
             return False
 
     def data(self, seed: int) -> Data:
+        if self.config.as_masks:
+            return OutlineReader(self.path, self.config).data(seed)
         found = answers(self.files, self.config.labels)
         image, why = canvas_of_boxes([found.head[entry.name] for entry in found.used], found.lengths(), self.config.size)
         read = photos(self.files, found.used, f"scenes {image.model_dump_json()}", lambda: image)
         account = self._account(found, read)
         names = tuple(sorted({name for photo in read.names for name in found.drawn[photo].names}))
-        rows = split_of(read, found, names)
-        same = twins(read)
-        part = [found.part[name] for name in read.names]
+        spec, rows = Spec(input=image, target=Boxes(names=names)), split_of(read, found, names)
+        data = cut_scenes(spec, rows, read, [found.part[name] for name in read.names], found.parts_by, seed)
         known = {entry.name for entry in (*self.pictures, *found.files)}
-        meaning = (*found.meaning, _canvas_told(image, why), *parts_told(part, found.parts_by), *told(same, part, [0] * len(part)),
-                   *left_out(self.files.listing, known))
-        parts = parted(rows, part)
-        groups = grouped(same, read.names, {})[torch.tensor([one == "train" for one in part])]
-        spec = Spec(input=image, target=Boxes(names=names))
-        data = cut(self.path.name, spec, parts["train"], seed, Given(parts.get("valid"), parts.get("test"), groups))
-        return replace(data, sheet=f"photos with boxes in `{self.path.name}`", account=account, meaning=meaning,
+        meaning = (*found.meaning, _canvas_told(image, why), *data.meaning, *left_out(self.files.listing, known))
+        return replace(data, name=self.path.name, sheet=f"photos with boxes in `{self.path.name}`", account=account, meaning=meaning,
                        fingerprint=fingerprint([*found.used, *found.files]))
 
-    def rows(self, spec: Spec) -> BoxSplit:
+    def rows(self, spec: Spec) -> BoxSplit | MaskSplit:
         assert isinstance(spec.input, Image), "boxes are drawn in pictures"
+        if isinstance(spec.target, Mask):
+            return OutlineReader(self.path, self.config).rows(spec)
         assert isinstance(spec.target, Boxes), "this reader answers with boxes"
         found, image = answers(self.files, self.config.labels), spec.input
         strange = _without_strangers(found, spec.target.names)

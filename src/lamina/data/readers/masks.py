@@ -14,20 +14,17 @@ from lamina.core.errors import DataError, quoted
 from lamina.core.spec import Image, Mask, Spec
 from lamina.data import mask_pairs
 from lamina.data.archives import files_of, is_archive
-from lamina.data.arrays import Given, cut
 from lamina.data.box_split import rarest
 from lamina.data.files import left_out
 from lamina.data.mask_answers import Answers, answers
 from lamina.data.mask_files import read_mask
 from lamina.data.mask_pairs import paired
 from lamina.data.mask_split import MaskSplit
-from lamina.data.parts import parted
-from lamina.data.parts import told as parts_told
 from lamina.data.photo_cache import Photos, fingerprint, photos
 from lamina.data.photo_inputs import inputs
-from lamina.data.photo_twins import grouped, told, twins
 from lamina.data.pictures import ENDINGS
 from lamina.data.report import say
+from lamina.data.scene_cut import cut_scenes
 from lamina.data.scene_size import canvas_of_masks
 
 
@@ -59,17 +56,14 @@ class MaskReader:
         image, why = canvas_of_masks([found.head[entry.name] for entry in found.used], self.config.size)
         read = photos(self.files, found.used, f"scenes {image.model_dump_json()}", lambda: image)
         account = self._account(found, read)
-        rows = self._split(found, read, found.meaning.names)
-        part, same = [found.part[name] for name in read.names], twins(read)
-        known = {entry.name for entry in self.files.listing.entries if entry.ending in ENDINGS} | {entry.name for entry in found.files}
-        meaning = (*found.lines, _canvas_told(image, why), *parts_told(part), *told(same, part, [0] * len(part)),
-                   *left_out(self.files.listing, known))
-        parts = parted(rows, part)
-        groups = grouped(same, read.names, {})[torch.tensor([one == "train" for one in part])]
         spec = Spec(input=image, target=Mask(names=found.meaning.names, colours=found.meaning.colours))
-        data = cut(self.path.name, spec, parts["train"], seed, Given(parts.get("valid"), parts.get("test"), groups))
+        rows = self._split(found, read, found.meaning.names)
+        data = cut_scenes(spec, rows, read, [found.part[name] for name in read.names], "from the names of folders", seed)
+        known = {entry.name for entry in self.files.listing.entries if entry.ending in ENDINGS} | {entry.name for entry in found.files}
+        meaning = (*found.lines, _canvas_told(image, why), *data.meaning, *left_out(self.files.listing, known))
         mark = fingerprint([*found.used, *(found.mask[entry.name] for entry in found.used), *found.files])
-        return replace(data, sheet=f"photos with masks in `{self.path.name}`", account=account, meaning=meaning, fingerprint=mark)
+        return replace(data, name=self.path.name, sheet=f"photos with masks in `{self.path.name}`", account=account, meaning=meaning,
+                       fingerprint=mark)
 
     def rows(self, spec: Spec) -> MaskSplit:
         assert isinstance(spec.input, Image), "masks are of pictures"
