@@ -15,8 +15,8 @@ from lamina.data.photo_cache import Photos
 from lamina.data.photo_twins import grouped, told, twins
 
 MOST_ALIKE = 0.5  # share of the photos that one group of near duplicates may hold
-ONE_CAMERA = ("most photos look nearly alike, as of one camera: only exact copies stay on one side of a cut, so that the test may be easier "
-              "than new places will be")  # fmt: skip
+ONE_CAMERA = ("most photos look nearly alike, as of one camera: only exact copies stay on one side of a cut, so that the test may be "
+              "easier than new places will be")  # fmt: skip
 
 
 def cut_scenes(spec: Spec, rows: Divisible, read: Photos, part: Sequence[str], parts_by: str, seed: int) -> Data:
