@@ -19,6 +19,7 @@ MODELS = Registry("model", {
     "vgg16": "lamina.models.vgg:vgg16",
     "alexnet": "lamina.models.alexnet:AlexNet",
     "efficientnet_lite0": "lamina.models.efficientnet_lite:EfficientNetLite0",
+    "ssd": "lamina.models.ssd:ssd",
     "policy": "lamina.models.policy:Policy",
     "dcgan": "lamina.models.dcgan:DCGAN",
 })  # fmt: skip
