@@ -26,9 +26,8 @@ class FittedBoxes(nn.Module):
         self.fitted: torch.Tensor
 
     def forward(self, places: Sequence[tuple[int, int]], picture: tuple[int, int]) -> torch.Tensor:
-        strides = [(picture[0] / high, picture[1] / wide) for high, wide in places]
-        rows = zip(self.shapes, places, strides, strict=True)
-        return torch.cat([at_places(around_origin(shapes), *where) for shapes, *where in rows])
+        rows = zip(self.shapes, places, strict=True)
+        return torch.cat([at_places(around_origin(shapes), (h, w), (picture[0] / h, picture[1] / w)) for shapes, (h, w) in rows])
 
     def fit(self, boxes: torch.Tensor) -> None:
         """Take the shapes of each map from those boxes (N, 4) that are as long as it reaches; few of them leave it as it was."""

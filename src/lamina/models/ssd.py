@@ -120,8 +120,8 @@ def _draw(features: Joined, head: Heads, loss: str) -> None:
     """First weights of all that is not the backbone: at the start no box is moved, and nothing is taken for an object."""
     for part in (features.lateral, features.smooth, features.coarser, head):
         he_outputs(part)
-    for last in [one.conv_pw for one in (*head.scores, *head.codes)]:
-        nn.init.normal_(last.weight, 0, 0.01)
+    for one in (*head.scores, *head.codes):
+        nn.init.normal_(one.get_submodule("conv_pw").weight, 0, 0.01)
     if loss == "focal":
         for one in head.scores:
-            nn.init.constant_(one.conv_pw.bias, -math.log((1 - PRIOR) / PRIOR))
+            nn.init.constant_(one.get_submodule("conv_pw").bias, -math.log((1 - PRIOR) / PRIOR))  # type: ignore[arg-type]

@@ -119,6 +119,17 @@ def load(net: nn.Module, state: State, keep_head: bool = True) -> list[str]:
     return sorted(name for name in mine if name not in taken and not name.endswith(COUNTER))
 
 
+def put_backbone(model: Scaled, state: State) -> None:
+    """Published weights into the `backbone` that a network stands on, without the layers that were taken off it; the input then
+    has their scale. Raises UsageError where they are another architecture's."""
+    net: Any = model.net.backbone
+    published = _published(net)
+    taken_off = tuple(f"{name}." for name, layer in net.named_modules() if isinstance(layer, nn.Identity))
+    load(net, {name: t for name, t in published.rename(state).items() if not name.startswith(taken_off)})
+    assert isinstance(model.input, InputScale), "pictures are scaled"
+    model.input.fix(published.scale)
+
+
 def _published(net: nn.Module) -> Published:
     if not isinstance(net, Backbone) or net.published is None:
         raise UsageError("a model that has published weights, as `resnet18`", f"`{type(net).__name__}`", "Leave `--from` out.")
