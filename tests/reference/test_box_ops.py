@@ -204,7 +204,7 @@ def test_anchors_are_torchvisions(torchvision: ModuleType) -> None:
     generator = sys.modules["torchvision.models.detection.anchor_utils"].AnchorGenerator(sizes, ratios)
     images = torchvision.models.detection.image_list.ImageList(torch.zeros(1, 3, 96, 128), [(96, 128)])
     maps = [torch.zeros(1, 1, 12, 16), torch.zeros(1, 1, 5, 8)]
-    found = [at_places(cell, tuple(one.shape[2:]), (96, 128), 0) for cell, one in zip(cells, maps, strict=True)]
+    found = [at_places(cell, one.shape[2:], (96 // one.shape[2], 128 // one.shape[3]), 0) for cell, one in zip(cells, maps, strict=True)]
     assert torch.equal(torch.cat(found), generator(images, maps)[0])
 
 
@@ -214,7 +214,7 @@ def test_default_boxes_are_torchvisions(torchvision: ModuleType) -> None:
     images = torchvision.models.detection.image_list.ImageList(torch.zeros(1, 3, 100, 100), [(100, 100)])
     maps = [torch.zeros(1, 1, 12, 12), torch.zeros(1, 1, 5, 5)]
     shapes = default_shapes(scales, ratios)
-    found = [at_places(around_origin(s * 100), tuple(one.shape[2:]), (100, 100)) for s, one in zip(shapes, maps, strict=True)]
+    found = [at_places(around_origin(s * 100), one.shape[2:], (100 / one.shape[2],) * 2) for s, one in zip(shapes, maps, strict=True)]
     torch.testing.assert_close(torch.cat(found), generator(images, maps)[0])
 
 

@@ -18,7 +18,7 @@ from lamina.core.detector import Truth
 from lamina.metrics import boxes
 from lamina.metrics.boxes import Detections
 
-PLACES = {"ap": 0, "ap50": 1, "ap75": 2, "ap_small": 3, "ap_medium": 4, "ap_large": 5, "ar": 8}  # in COCO's twelve figures
+PLACES = {"AP": 0, "AP50": 1, "AP75": 2, "AP_small": 3, "AP_medium": 4, "AP_large": 5, "AR": 8}  # in COCO's twelve figures
 PEERS = {"pycocotools": ("pycocotools.coco", "pycocotools.cocoeval", "COCOeval"), "faster_coco_eval": (
     "faster_coco_eval", "faster_coco_eval", "COCOeval_faster")}  # fmt: skip
 
@@ -148,7 +148,7 @@ def of(answers: list[list[float]], objects: list[list[float]], crowds: tuple[int
 
 def test_without_answers_nothing_is_found() -> None:
     found = of([], [[0, 0, 10, 10, 0]])
-    assert found.value() == {"ap": 0, "ap50": 0, "ap75": 0, "ar": 0, "ap_small": 0}
+    assert found.value() == {"AP": 0, "AP50": 0, "AP75": 0, "AR": 0, "AP_small": 0}
     assert found.errors()["counts"] == {"found": 0, "missed": 1, "false": 0, "confused": 0, "duplicate": 0, "badly placed": 0}
     assert found.errors()["worst"] == [(0, 1)]
     assert found.per_picture().tolist() == [0]
@@ -158,7 +158,7 @@ def test_without_objects_there_is_nothing_to_judge() -> None:
     found = Detections(2)
     found.update(torch.zeros(3, 5, 6), GROUND, torch.ones(3))
     assert set(found.value().values()) == {0}
-    assert found.intervals()["ap"] == (0, 1)
+    assert found.intervals()["AP"] == (0, 1)
     assert found.per_picture().tolist() == [1, 1, 1]
     assert found.per_class()[0]["count"] == 0
     assert found.curves()[0] == {"precision": [], "recall": [], "score": []}
@@ -221,11 +221,11 @@ def test_figures_of_each_class_add_up() -> None:
     scenes = drawn(7, 9)
     found = gathered(scenes)
     rows = found.per_class()
-    assert np.mean([row["ap"] for row in rows if row["count"]]) == pytest.approx(found.value()["ap"])
+    assert np.mean([row["AP"] for row in rows if row["count"]]) == pytest.approx(found.value()["AP"])
     assert sum(row["count"] for row in rows) == sum(int((~crowd).sum()) for _, _, crowd in scenes.objects)
     assert rows[2]["count"] == 0
-    assert (rows[2]["ap_low"], rows[2]["ap_high"]) == (0, 1)
-    assert all(row["ap_low"] <= row["ap"] <= row["ap_high"] for row in rows)
+    assert (rows[2]["AP_low"], rows[2]["AP_high"]) == (0, 1)
+    assert all(row["AP_low"] <= row["AP"] <= row["AP_high"] for row in rows)
     for row, curve in zip(rows, found.curves(), strict=True):
         assert len(curve["score"]) == min(row["answers"], boxes.POINTS)
         assert curve["score"] == sorted(curve["score"], reverse=True)
@@ -244,7 +244,7 @@ def test_an_answer_in_five_thousand_objects() -> None:
 def test_the_interval_is_of_pictures_and_follows_their_number() -> None:
     one = drawn(1, 12)
     four = Scenes(one.objects * 4, one.answers * 4, one.classes)
-    (low, high), (near, far) = gathered(one).intervals()["ap"], gathered(four).intervals()["ap"]
-    assert low < gathered(one).value()["ap"] < high
+    (low, high), (near, far) = gathered(one).intervals()["AP"], gathered(four).intervals()["AP"]
+    assert low < gathered(one).value()["AP"] < high
     assert 0.3 < (far - near) / (high - low) < 0.8  # half as wide with four times the pictures
     assert gathered(one).intervals() == gathered(one).intervals()

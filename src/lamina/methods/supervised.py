@@ -1,6 +1,5 @@
 """Learning from examples: the mean loss of a mini-batch, and its gradient (Robbins & Monro 1951; LeCun et al. 1998)."""
 
-import math
 from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any, ClassVar
@@ -15,11 +14,11 @@ from lamina.core.errors import UsageError, quoted
 from lamina.core.method import Learning, Pace
 from lamina.core.spec import IGNORED, Classes, Mask, Numbers, Spec, Text
 from lamina.methods.augmenting import Augmenting, check, varied
+from lamina.methods.epochs import Epochs
 from lamina.nn import FITTING_LOSSES, LOSSES
 from lamina.nn.scale import ROWS
 from lamina.nn.scaled import Scaled
 
-MOST_VALIDATIONS = 40
 AUXILIARY = 0.3  # of the loss of a head that a network has while training (Szegedy et al. 2015, section 5)
 PICTURES_COUNTED = 100  # whose masks are in memory at once
 TO_LEARN_FROM = 5000  # pictures, for what a network derives from them before it is trained
@@ -45,13 +44,12 @@ class Supervised:
 
     def __init__(self, spec: Spec, config: Config, split: Split) -> None:
         self.spec, self.config, self.split = spec, config, split
-        self.batch = min(config.batch, len(split))
-        self.per_epoch = len(split) // self.batch  # the rest of an epoch waits for the next shuffle
+        self.epochs = Epochs(split, config.batch)
+        self.batch, self.per_epoch = self.epochs.batch, self.epochs.per_epoch
         self.loss = fitting_loss(spec, config)
         if config.mixup and isinstance(spec.input, Text):
             raise UsageError("numbers or pictures to mix with `mixup`", "texts", "Leave `mixup` out.")
         self._weights = class_weights(spec, split) if config.class_weights else None
-        self._order: tuple[int, torch.Tensor] = (-1, torch.empty(0))
         check(config, spec)
 
     @staticmethod
@@ -87,15 +85,10 @@ class Supervised:
         return {}
 
     def pace(self) -> Pace:
-        steps = max(1, round(self.config.epochs * self.per_epoch))
-        epochs_between = max(1, math.ceil(self.config.epochs / MOST_VALIDATIONS))
-        return Pace(steps, epochs_between * self.per_epoch)
+        return self.epochs.pace(self.config.epochs)
 
     def next_batch(self, learner: Learning, step: int) -> Batch:
-        epoch, place = divmod(step - 1, self.per_epoch)
-        if self._order[0] != epoch:
-            self._order = epoch, self.split.order(learner.seed, epoch)
-        batch = self.split.batch(self._order[1][place * self.batch : (place + 1) * self.batch])
+        batch = self.epochs.rows(learner.seed, step)
         varied(batch, self.config, self.spec, (learner.seed, step), step / learner.steps)
         return batch
 
@@ -137,13 +130,13 @@ class Supervised:
         return losses if self._weights is None else losses * self._weights.to(y.device)[y]
 
     def counters(self, step: int) -> dict[str, float]:
-        return {"epoch": step / self.per_epoch, "samples": step * self.batch}
+        return self.epochs.counters(step)
 
     def state(self) -> dict[str, Any]:
         return {}  # the order and every draw are functions of (seed, step)
 
     def load_state(self, state: dict[str, Any]) -> None:
-        self._order = (-1, torch.empty(0))
+        self.epochs.forget()
 
 
 def hold_depthwise(net: nn.Module) -> None:

@@ -1,8 +1,8 @@
 """Figures of found objects, gathered batch by batch, equal to COCO's (Lin et al. 2014).
 
-`ap` is the mean of average precision over the thresholds of overlap .50, .55 ... .95 and over the classes that the truth holds, of at
-most 100 answers a class and picture; `ap50` and `ap75` are of one threshold; `ap_small`, `ap_medium` and `ap_large` of objects up to
-32 x 32, up to 96 x 96 and above, in the photo's own pixels; `ar` is the recall of all answers, averaged as `ap` is. Objects of weight
+`AP` is the mean of average precision over the thresholds of overlap .50, .55 ... .95 and over the classes that the truth holds, of at
+most 100 answers a class and picture; `AP50` and `AP75` are of one threshold; `AP_small`, `AP_medium` and `AP_large` of objects up to
+32 x 32, up to 96 x 96 and above, in the photo's own pixels; `AR` is the recall of all answers, averaged as `AP` is. Objects of weight
 0 are COCO's crowds: found or missed, they do not count (metrics/box_matching.py).
 
     B  pictures of a batch    N  pictures in all    M  answers a picture    K  classes    T  thresholds of overlap    R  draws
@@ -24,7 +24,7 @@ MOST = 100  # answers of a class in a picture that are judged
 DRAWS = 200
 POINTS = 200  # of a curve that is drawn
 WORST = 12  # pictures that are named
-FIGURES = {"ap": slice(None), "ap50": slice(0, 1), "ap75": slice(5, 6)}  # by places in THRESHOLDS
+FIGURES = {"AP": slice(None), "AP50": slice(0, 1), "AP75": slice(5, 6)}  # by places in THRESHOLDS
 ANY = 0.5  # a threshold as good as any, where nothing can be found
 
 
@@ -62,29 +62,29 @@ class Detections:
         return scene
 
     def value(self) -> dict[str, float]:
-        """ap, ap50, ap75, ar, and ap_small, ap_medium, ap_large; sizes of which the truth has no object are left out."""
+        """AP, AP50, AP75, AR, and AP_small, AP_medium, AP_large; sizes of which the truth has no object are left out."""
         ap, ar = self._of_classes("all")
-        found = {name: _mean(ap[:, places]) for name, places in FIGURES.items()} | {"ar": _mean(ar)}
+        found = {name: _mean(ap[:, places]) for name, places in FIGURES.items()} | {"AR": _mean(ar)}
         for area in AREAS:
             ap, _ = self._of_classes(area)
             if area != "all" and not np.isnan(ap).all():
-                found[f"ap_{area}"] = _mean(ap)
+                found[f"AP_{area}"] = _mean(ap)
         return found
 
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """95 % intervals of ap, ap50 and ap75, of other pictures of the same kind."""
+        """95 % intervals of AP, AP50 and AP75, of other pictures of the same kind."""
         (ap, _), draws = self._of_classes("all"), self._drawn()
         return {name: _around(ap[:, places], draws[:, :, places]) for name, places in FIGURES.items()}
 
     def per_class(self) -> list[dict[str, float]]:
-        """ap with its 95 % interval, ap50 and ar of each class, its objects that count, and the answers that name it. Of a class that the
+        """AP with its 95 % interval, AP50 and AR of each class, its objects that count, and the answers that name it. Of a class that the
         truth does not hold the figures are 0."""
         (ap, ar), draws = self._of_classes("all"), self._drawn()
         rows = []
         for k, answers in enumerate(self._ranked("all")):
             low, high = _around(ap[k], draws[:, k])
             rows.append({
-                "ap": _mean(ap[k]), "ap_low": low, "ap_high": high, "ap50": _mean(ap[k, FIGURES["ap50"]]), "ar": _mean(ar[k]),
+                "AP": _mean(ap[k]), "AP_low": low, "AP_high": high, "AP50": _mean(ap[k, FIGURES["AP50"]]), "AR": _mean(ar[k]),
                 "count": int(answers.positives.sum()), "answers": len(answers.scores),
             })  # fmt: skip
         return rows

@@ -22,6 +22,7 @@ MODELS = Registry("model", {
     "fcn": "lamina.models.fcn:FCN",
     "unet": "lamina.models.unet:UNet",
     "deeplab": "lamina.models.deeplab:DeepLab",
+    "ssd": "lamina.models.ssd:ssd",
     "policy": "lamina.models.policy:Policy",
     "dcgan": "lamina.models.dcgan:DCGAN",
 })  # fmt: skip

@@ -97,17 +97,6 @@ def put(model: Scaled, state: State, keep_head: bool = True) -> list[str]:
     return started_anew
 
 
-def put_below(model: Scaled, state: State) -> list[str]:
-    """The same into the backbone of a model of boxes or masks; returns the names of all other tensors, which begin anew."""
-    backbone: Any = model.net.backbone
-    load(backbone, state, keep_head=False)
-    assert isinstance(model.input, InputScale), "pictures are scaled"
-    model.input.fix(_published(backbone).scale)
-    taken = {id(t) for t in backbone.state_dict(keep_vars=True).values()}
-    names = {name.partition(".")[0] for name, t in model.net.state_dict(keep_vars=True).items() if id(t) not in taken}
-    return sorted(names)
-
-
 @torch.no_grad()
 def load(net: nn.Module, state: State, keep_head: bool = True) -> list[str]:
     """Put published weights into a network, in place, and return the names of the tensors that start anew.
@@ -128,6 +117,17 @@ def load(net: nn.Module, state: State, keep_head: bool = True) -> list[str]:
     for name in taken:
         mine[name].copy_(found[name])
     return sorted(name for name in mine if name not in taken and not name.endswith(COUNTER))
+
+
+def put_backbone(model: Scaled, state: State) -> None:
+    """Published weights into the `backbone` that a network stands on, without the layers that were taken off it; the input then
+    has their scale. Raises UsageError where they are another architecture's."""
+    net: Any = model.net.backbone
+    published = _published(net)
+    taken_off = tuple(f"{name}." for name, layer in net.named_modules() if isinstance(layer, nn.Identity))
+    load(net, {name: t for name, t in published.rename(state).items() if not name.startswith(taken_off)})
+    assert isinstance(model.input, InputScale), "pictures are scaled"
+    model.input.fix(published.scale)
 
 
 def _published(net: nn.Module) -> Published:

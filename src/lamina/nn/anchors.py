@@ -26,13 +26,11 @@ def around_origin(shapes: torch.Tensor) -> torch.Tensor:
     return torch.cat([-shapes, shapes], -1) / 2
 
 
-def at_places(cells: torch.Tensor, places: tuple[int, int], picture: tuple[int, int], offset: float = 0.5) -> torch.Tensor:
+def at_places(cells: torch.Tensor, places: Sequence[int], strides: Sequence[float], offset: float = 0.5) -> torch.Tensor:
     """Boxes (A, 4) around the origin, moved to every place of a map: (h w A, 4), the shapes of a place together.
 
-    places: (h, w); picture: (H, W). A place is at its number plus `offset` times the stride, which is rounded down where offset
-    is 0, as Faster R-CNN has it.
+    places: h, w; strides: pixels from one to the next downwards and across. A place lies at (its number + offset) strides.
     """
-    strides = [side / count if offset else side // count for side, count in zip(picture, places, strict=True)]
     y, x = ((torch.arange(n, device=cells.device) + offset) * stride for n, stride in zip(places, strides, strict=True))
     centres = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).view(-1, 1, 2)  # (h w, 1, 2)
     return (cells + centres.repeat(1, 1, 2)).view(-1, 4)

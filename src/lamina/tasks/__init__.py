@@ -5,6 +5,7 @@ from lamina.core.registry import Registry
 TASKS = Registry("task", {
     "classify": "lamina.tasks.classify:Classify",
     "regress": "lamina.tasks.regress:Regress",
+    "detect": "lamina.tasks.detect:Detect",
     "segment": "lamina.tasks.segment:Segment",
     "play": "lamina.tasks.play:Play",
     "generate": "lamina.tasks.generate:Generate",

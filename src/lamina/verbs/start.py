@@ -123,7 +123,8 @@ def put(start: Start, model: nn.Module, spec: Spec) -> list[str]:
     """Put the weights in place of the fresh ones; returns the names of the tensors that begin anew."""
     if start.below:
         assert isinstance(model, Scaled), "backbones are of pictures"
-        return weights.put_below(model, start.tensors)
+        weights.put_backbone(model, start.tensors)
+        return []
     if start.learned is None:
         assert isinstance(model, Scaled), "published weights are those of networks of pictures"
         return weights.put(model, start.tensors, keep_head=False)
