@@ -32,10 +32,9 @@ class Detections:
     """`update(answers (B, M, 6), truth, scale (B,))`, then `value()`. Answers are rows of x0, y0, x1, y1, score, class; those of
     score 0 fill up."""
 
-    def __init__(self, classes: int) -> None:
-        self.classes = classes
+    def __init__(self, classes: int = 0) -> None:
         self._scenes: list[Scene] = []
-        self._matches: list[list[tuple[int, Matches]]] = [[] for _ in range(classes)]  # of each class: (picture, matches)
+        self._matches: list[list[tuple[int, Matches]]] = [[] for _ in range(classes)]  # of each class: (picture, matches); grows
         self._draws: Array | None = None
 
     def update(self, answers: torch.Tensor, truth: Truth, scale: torch.Tensor) -> None:
@@ -53,6 +52,7 @@ class Detections:
     def _judged(self, scene: Scene) -> Scene:
         """Match the answers of each class; the scene comes back with its partners."""
         for k in np.union1d(scene.classes, scene.true_classes).astype(int).tolist():
+            self._matches += [[] for _ in range(k + 1 - len(self._matches))]
             said, true = np.flatnonzero(scene.classes == k)[:MOST], np.flatnonzero(scene.true_classes == k)
             matches = match(scene.boxes[said], scene.scores[said], scene.objects[true], scene.crowd[true])
             self._matches[k].append((len(self._scenes), matches))

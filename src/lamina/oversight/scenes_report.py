@@ -11,7 +11,7 @@ from lamina.core.data import Split
 from lamina.core.detector import Truth
 from lamina.core.drawn import colours, with_boxes, with_mask
 from lamina.core.spec import Boxes, Mask, Spec
-from lamina.metrics.boxes import matched
+from lamina.metrics.box_matching import match
 from lamina.oversight.page import Html, figure, gallery, picture, section, table, tag
 from lamina.oversight.shown import name_of
 
@@ -22,9 +22,10 @@ WIDE, HIGH, EDGE = 360, 260, 40  # pixels of a drawing
 def of_boxes(split: Split, spec: Spec, answers: torch.Tensor, found: Mapping[str, Any], scores: torch.Tensor) -> list[Html]:
     """Of the test's answers (N, M, 6): `found` are the details of its evaluation, `scores` (N,) the F1 of each photo."""
     names, threshold = spec.target.names, found["threshold"]
-    rows = [[names[one["class"]], one["count"], _share(one["AP"]), _share(one["AP50"]), _share(one["AP75"])] for one in found["per_class"]]
-    head = ["class", "test boxes", "AP", "AP50", "AP75"]
-    parts = [section("Class by class", table(head, rows)), section("Precision and recall", _curves(found["per_class"], names))]
+    rows = [[name, one["count"], _share(one["AP"]), tag("span", f"{100 * one['AP_low']:.0f} to {100 * one['AP_high']:.0f} %"),
+             _share(one["AP50"]), _share(one["AR"])] for name, one in zip(names, found["per_class"], strict=False)]  # fmt: skip
+    head = ["class", "test boxes", "AP", "95 %", "AP50", "AR"]
+    parts = [section("Class by class", table(head, rows)), section("Precision and recall", _curves(found["curves"], names))]
     parts.append(section("Kinds of errors", tag("p", f"Of boxes with a score of {threshold:.2f} and more, as the validation split chose."),
                          table(["", "boxes"], [[kind, count] for kind, count in found["errors"].items()])))
     return [*parts, section("Worst photos", tag("p", "Left what is there, right what was said: white are false boxes, dashes missed ones."),
@@ -55,7 +56,7 @@ def _box_pair(split: Split, spec: Spec, answer: torch.Tensor, row: int, threshol
     batch = split.batch(torch.tensor([row]))
     photo, truth = _pixels(batch["x"][0]), Truth.of(batch)
     sure = answer[answer[:, 4] >= max(threshold, 1e-6)]
-    right, met = matched(sure, truth)
+    right, met = _matched(sure, truth)
     there = with_boxes(photo, truth.boxes.tolist(), ["" if hit else "missed" for hit in met.tolist()],
                        [inks[k] for k in truth.classes.tolist()])
     white = (255, 255, 255)
@@ -64,6 +65,18 @@ def _box_pair(split: Split, spec: Spec, answer: torch.Tensor, row: int, threshol
                       [inks[int(k)] if hit else white for k, hit in zip(sure[:, 5].tolist(), right.tolist(), strict=True)])  # fmt: skip
     missed, false = int((~met).sum()), int((~right).sum())
     return _pair(there, said, f"{name_of(split, row)}: {missed} missed, {false} false")
+
+
+def _matched(answer: torch.Tensor, truth: Truth) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which answers (D, 6) found an object at an overlap of a half, (D,), and which objects were found, (G,); crowds count as found."""
+    right, met = torch.zeros(len(answer), dtype=torch.bool), truth.weight <= 0
+    for k in answer[:, 5].unique().tolist():
+        said, true = (answer[:, 5] == k).nonzero().flatten(), (truth.classes == int(k)).nonzero().flatten()
+        boxes, objects = answer[said].double().numpy(), truth.boxes[true].double().numpy()
+        partner = torch.from_numpy(match(boxes[:, :4], boxes[:, 4], objects, (truth.weight[true] <= 0).numpy()).partner)
+        right[said] = partner >= 0
+        met[true[partner[partner >= 0]]] = True
+    return right, met
 
 
 def _mask_pair(split: Split, target: Mask, answer: torch.Tensor, row: int, score: float) -> Html:
@@ -102,9 +115,9 @@ def _curves(found: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Html:
     """Precision against recall at an IoU of a half, a line a class."""
     inks = colours(len(names))
     across, up = WIDE - 2 * EDGE, HIGH - 2 * EDGE
-    lines = "".join(_line(one["recall"], one["precision"], inks[one["class"]], across, up) for one in found if one["recall"])
-    keys = "".join(f'<text x="{WIDE - EDGE + 8}" y="{EDGE + 16 * n}" fill="rgb{inks[one["class"]]}">{escape(names[one["class"]][:16])}</text>'
-                   for n, one in enumerate(found[:12]))
+    lines = "".join(_line(one["recall"], one["precision"], ink, across, up) for one, ink in zip(found, inks, strict=False) if one["recall"])
+    keys = "".join(f'<text x="{WIDE - EDGE + 8}" y="{EDGE + 16 * n}" fill="rgb{ink}">{escape(name[:16])}</text>'
+                   for n, (name, ink) in enumerate(zip(names[:12], inks, strict=False)))
     frame = f'<path d="M{EDGE},{EDGE} V{HIGH - EDGE} H{WIDE - EDGE}" fill="none" stroke="var(--quiet)"/>'
     words = (f'<text x="{EDGE}" y="{EDGE - 10}">precision</text><text x="{WIDE - EDGE}" y="{HIGH - 10}" text-anchor="end">recall</text>')
     style = 'font-family="system-ui, sans-serif" font-size="12" fill="var(--ink)"'

@@ -4,6 +4,7 @@ from typing import Any
 
 from lamina.core.data import Data
 from lamina.core.task import Choice, Quality
+from lamina.methods.detection import FROM_PUBLISHED
 
 EPOCHS = {"boxes": {"fast": 10.0, "good": 40.0, "best": 100.0}, "masks": {"fast": 15.0, "good": 60.0, "best": 150.0}}
 ENOUGH, MOST_EPOCHS = 250, 300.0  # pictures; of fewer, each is shown more often
@@ -15,7 +16,8 @@ def boxes(data: Data, quality: Quality) -> Choice:
         "epochs": _epochs("boxes", data, quality), "batch": 16, "learning_rate": 1e-3, "schedule": "one_cycle", "weight_decay": 0.01,
         "ema": 0.99, "flip": True, "zoom": 0.5, "colour": 0.2, "clip": 10.0,
     }  # fmt: skip
-    return Choice("ssd", "detection", words)
+    scratch = Choice("ssd", "detection", words | {"epochs": min(2 * words["epochs"], MOST_EPOCHS)})
+    return Choice("ssd", "detection", words | FROM_PUBLISHED, scratch=scratch)
 
 
 def masks(data: Data, quality: Quality) -> Choice:

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from lamina.core.detector import ANSWER
 from lamina.core.errors import UsageError
-from lamina.core.spec import Classes, Image, Labels, Mask, Spec
+from lamina.core.spec import Boxes, Classes, Image, Labels, Mask, Spec
 from lamina.nn.scaled import Scaled
 from lamina.oversight.summary import ROWS, Layer, Trace, shape_text
 
@@ -61,9 +62,12 @@ def check(model: Scaled, spec: Spec, x: torch.Tensor) -> None:
     model.train()
     model.lay_out()
     last = [layer for layer in trace.layers() if layer.name.startswith("net")][-1:]
-    check_shape = _check_mask if isinstance(spec.target, Mask) else _check_shape
-    check_shape(spec, output, last)
-    _check_logits(spec, output, last)
+    if isinstance(spec.target, Boxes):
+        _check_boxes(output, last)
+    else:
+        check_shape = _check_mask if isinstance(spec.target, Mask) else _check_shape
+        check_shape(spec, output, last)
+        _check_logits(spec, output, last)
     if not any(p.requires_grad for p in model.parameters()):
         raise UsageError("a module with parameters that learn", "one without any",
                          "Add a layer such as nn.LazyLinear, or thaw its parameters.")
@@ -95,6 +99,13 @@ def _check_mask(spec: Spec, output: Any, last: Sequence[Layer]) -> None:
         size = ", ".join(map(str, wanted[1:]))
         raise UsageError(f"an output (B, {size}), one value for each class and pixel", f"`{came}` from {_place(last)}",
                          "Choose a network of masks, as `--model unet`, or end the module with a convolution at full size.")
+
+
+def _check_boxes(output: Any, last: Sequence[Layer]) -> None:
+    if not isinstance(output, torch.Tensor) or output.ndim != 3 or output.shape[2] != ANSWER:
+        came = shape_text(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+        raise UsageError(f"an output (B, M, {ANSWER}): boxes, scores and classes, as core/detector.py says", f"`{came}` from {_place(last)}",
+                         "Choose a network that finds objects, as `--model ssd`.")
 
 
 def _check_logits(spec: Spec, output: torch.Tensor, last: Sequence[Layer]) -> None:
