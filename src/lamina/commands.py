@@ -152,7 +152,7 @@ def evaluate(run: Path, data: Path | None, as_json: bool, device: str) -> None:
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE|FOLDER|GLOB|ROW|-...")
 @click.option("--out", type=PATH, metavar="FOLDER", help="Where pictures that are predicted go; RUN/predictions if left out.")
 @click.option("--csv", "as_csv", is_flag=True, help="The answers as CSV: the input, then a column for each part of the answer.")
-@click.option("--smooth", default=0.0, metavar="SHARE", help="Of a video's masks: how much of the last frame is kept in the next, 0 to 0.95.")
+@click.option("--smooth", default=0.0, metavar="SHARE", help="Of a video's masks: how much of the last frame stays, 0 to 0.95.")
 @click.option("--why", is_flag=True, help="What each answer leans on: places of a picture, columns or words; and the nearest photos.")
 @_shared
 def predict(run: Path, inputs: Words, as_csv: bool, as_json: bool, **options: Any) -> None:

@@ -46,7 +46,8 @@ class Film:
             what = f"camera {word}" if word.isdecimal() else f"`{word}`"
             raise DataError("a video, or a camera that is there", f"{what}, which is not", "Check the name or number.") from error
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise DataError("a video", f"`{word}`: {getattr(error, 'strerror', None) or error}", "Open it in a player, or export it as mp4.") from error
+            reason = getattr(error, "strerror", None) or error
+            raise DataError("a video", f"`{word}`: {reason}", "Open it in a player, or export it as mp4.") from error
         if not self._open.streams.video:
             self._open.close()
             raise DataError("a video with pictures", f"`{word}`, which has none", "Give the file with the pictures.")
@@ -132,6 +133,7 @@ def _av() -> Any:
     try:
         import av
     except ImportError as error:
-        raise UsageError("the package `av` for video", "that it is not installed", "Install it with: pip install 'lamina[vision]'.") from error
+        do = "Install it with: pip install 'lamina[vision]'."
+        raise UsageError("the package `av` for video", "that it is not installed", do) from error
     av.logging.set_level(av.logging.PANIC)
     return av

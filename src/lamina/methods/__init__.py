@@ -5,6 +5,7 @@ from lamina.core.registry import Registry
 METHODS = Registry("method", {
     "supervised": "lamina.methods.supervised:Supervised",
     "transfer": "lamina.methods.transfer:Transfer",
+    "segmentation": "lamina.methods.segmentation:Segmentation",
     "detection": "lamina.methods.detection:Detection",
     "ppo": "lamina.methods.ppo:PPO",
     "gan": "lamina.methods.gan:GAN",

@@ -19,7 +19,6 @@ from lamina.data.rand_augment import rand_augment
 GROWN = 0.7  # share of the run after which pictures are shown at full size
 LEAST_SIDE = 16  # pixels: no picture is made smaller
 NOT_FOR_MASKS = ("cutmix", "shift", "rotate", "crop", "randaugment", "erase", "smallest")
-FOR_MASKS = ("zoom", "zoom_out", "mosaic")
 
 
 class Augmenting(knobs.Config):
@@ -35,9 +34,6 @@ class Augmenting(knobs.Config):
     colour: float = knob(0.0, "share by which brightness, contrast and saturation are changed", low=0, high=0.95, search="linear")
     randaugment: float = knob(0.0, "strength of two operations drawn at random (Cubuk et al. 2019)", low=0, high=1, search="linear")
     erase: float = knob(0.0, "largest share of a picture's area that is hidden", low=0, high=0.9, search="linear")
-    zoom: float = knob(1.0, "of masks: least share of a picture's side that is shown, at full size", low=0.1, high=1, search="linear")
-    zoom_out: float = knob(1.0, "of masks: most times its side that the canvas is on which a picture is laid", low=1, high=4, search="linear")
-    mosaic: float = knob(0.0, "of masks: share of the pictures that are laid together of four", low=0, high=1, search="linear")
     smallest: float = knob(1.0, "share of its side at which a picture is first shown; it grows to full size", low=0.1, high=1)
 
 
@@ -45,12 +41,9 @@ def check(config: Augmenting, spec: Spec) -> None:
     """Refuse both ways of mixing at once, and for masks what would move or hide the picture alone."""
     if config.mixup and config.cutmix:
         raise UsageError("one way of mixing examples", "`mixup` and `cutmix` together", "Leave one of them at 0.")
-    of_masks = isinstance(spec.target, Mask)
-    wrong = NOT_FOR_MASKS if of_masks else FOR_MASKS
-    turned = [name for name in wrong if getattr(config, name) != type(config).model_fields[name].default]
-    if turned:
-        raise UsageError("variations that a mask can follow" if of_masks else "variations of pictures without masks", quoted(turned),
-                         f"Leave {quoted(turned)} out.")
+    turned = [name for name in NOT_FOR_MASKS if getattr(config, name) != type(config).model_fields[name].default]
+    if turned and isinstance(spec.target, Mask):
+        raise UsageError("variations that a mask can follow", quoted(turned), "Leave them out, or choose `--method segmentation`.")
 
 
 def varied(batch: Batch, config: Augmenting, spec: Spec, key: tuple[int, int], progress: float) -> None:
@@ -85,7 +78,8 @@ def _changed(x: torch.Tensor, c: Augmenting, random: torch.Generator) -> torch.T
 
 
 def _as_scenes(c: Augmenting) -> scenes.Scenes:
-    return scenes.Scenes(flip=c.flip, zoom=c.zoom, zoom_out=c.zoom_out, stretch=c.stretch, colour=c.colour, mosaic=c.mosaic)
+    """Of pictures with masks, which are mirrored and coloured only; `segmentation` varies them more."""
+    return scenes.Scenes(flip=c.flip, zoom=1.0, stretch=c.stretch, colour=c.colour)
 
 
 def _mixup(batch: Batch, strength: float, random: np.random.Generator) -> None:

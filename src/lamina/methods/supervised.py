@@ -32,7 +32,6 @@ class Config(Augmenting):
     batch: int = knob(128, "examples in a mini-batch", low=1, search="log")
     loss: str = knob("auto", "what is minimized: see `lamina list losses`", search="choice")
     label_smoothing: float = knob(0.0, "share of the target spread over all classes", low=0, high=0.9, search="linear")
-    depthwise: bool = knob(True, "train the depthwise kernels of a backbone too; they hold few weights and cost half of the time on processors")
     class_weights: bool = knob(False, "weigh every class by the inverse of its frequency")
 
 
@@ -63,8 +62,6 @@ class Supervised:
         A network that has `learn` sees scaled inputs, one that has `count` all rows and their answers.
         """
         assert isinstance(model, Scaled)
-        if not self.config.depthwise:
-            hold_depthwise(getattr(model.net, "backbone", model.net))
         count: Any = getattr(model.net, "count", None)
         if count is not None:
             count(batches(self.split))
@@ -137,13 +134,6 @@ class Supervised:
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.epochs.forget()
-
-
-def hold_depthwise(net: nn.Module) -> None:
-    """Let depthwise kernels stay as they are."""
-    for layer in net.modules():
-        if isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels > 1:
-            layer.weight.requires_grad_(False)
 
 
 def fitting_loss(spec: Spec, config: Config) -> Loss:

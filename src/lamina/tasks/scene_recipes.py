@@ -4,7 +4,7 @@ from typing import Any
 
 from lamina.core.data import Data
 from lamina.core.task import Choice, Quality
-from lamina.methods.detection import FROM_PUBLISHED
+from lamina.methods.fine_tuning import FROM_PUBLISHED
 
 EPOCHS = {"boxes": {"fast": 10.0, "good": 40.0, "best": 100.0}, "masks": {"fast": 15.0, "good": 60.0, "best": 150.0}}
 ENOUGH, MOST_EPOCHS = 250, 300.0  # pictures; of fewer, each is shown more often
@@ -26,8 +26,8 @@ def masks(data: Data, quality: Quality) -> Choice:
         "epochs": _epochs("masks", data, quality), "batch": 8, "learning_rate": 1e-3, "schedule": "one_cycle", "weight_decay": 0.01,
         "ema": 0.99, "flip": True, "zoom": 0.5, "colour": 0.2, "mirror": True,
     }  # fmt: skip
-    scratch = Choice("deeplab", "supervised", words | {"epochs": min(2 * words["epochs"], MOST_EPOCHS)})
-    return Choice("deeplab", "supervised", words | {"depthwise": False}, scratch=scratch)
+    scratch = Choice("deeplab", "segmentation", words | {"epochs": min(2 * words["epochs"], MOST_EPOCHS)})
+    return Choice("deeplab", "segmentation", words | FROM_PUBLISHED, scratch=scratch)
 
 
 def _epochs(kind: str, data: Data, quality: Quality) -> float:

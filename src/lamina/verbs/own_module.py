@@ -104,7 +104,7 @@ def _check_mask(spec: Spec, output: Any, last: Sequence[Layer]) -> None:
 def _check_boxes(output: Any, last: Sequence[Layer]) -> None:
     if not isinstance(output, torch.Tensor) or output.ndim != 3 or output.shape[2] != ANSWER:
         came = shape_text(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-        raise UsageError(f"an output (B, M, {ANSWER}): boxes, scores and classes, as core/detector.py says", f"`{came}` from {_place(last)}",
+        raise UsageError(f"an output (B, M, {ANSWER}): boxes, scores, classes (core/detector.py)", f"`{came}` from {_place(last)}",
                          "Choose a network that finds objects, as `--model ssd`.")
 
 
