@@ -27,7 +27,7 @@ FLAGS = {
         "--json", "--device", "--target", "--group", "--time", "--allow-refused",
     },
     "evaluate": {"--json", "--device"},
-    "predict": {"--json", "--device", "--csv", "--out", "--why"},
+    "predict": {"--json", "--device", "--csv", "--out", "--why", "--smooth"},
     "compare": {"--json", "--device"},
     "report": {"--json", "--device"},
     "list": {"--json"},
