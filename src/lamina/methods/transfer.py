@@ -73,8 +73,9 @@ class Transfer:
 
     def pace(self) -> Pace:
         trained = self.taught.pace()
-        steps = self.prepares + (trained.steps if self.config.epochs else 0)
-        return Pace(steps, trained.valid_every, min(self.prepares + 1, steps))
+        if not self.config.epochs:  # what is timed is a step that keeps features: the last one may have to compute all of them again
+            return Pace(self.prepares, trained.valid_every)
+        return Pace(self.prepares + trained.steps, trained.valid_every, self.prepares + 1)
 
     def next_batch(self, learner: Learning, step: int) -> Batch:
         self._step = step
