@@ -14,6 +14,7 @@ DATASETS = Registry("data set", {
     "cars": "lamina.data.catalog.archived:cars",
     "penguins": "lamina.data.catalog.archived:penguins",
     "weather": "lamina.data.catalog.archived:weather",
+    "digit_scenes": "lamina.data.catalog.digit_scenes:digit_scenes",
     "circles": "lamina.data.catalog.plane:circles",
     "moons": "lamina.data.catalog.plane:moons",
     "spiral": "lamina.data.catalog.plane:spiral",

@@ -49,7 +49,7 @@ class OutlineReader:
         read = photos(self.files, found.used, f"scenes {image.model_dump_json()}", lambda: image)
         account = self._account(found, read, refused)
         names = (BACKGROUND, *sorted({one.name for name in read.names for one in objects.get(name, ()) if not one.crowd}))
-        spec = Spec(input=image, target=Mask(names=names, colours=tuple(drawn_in(place) for place in range(len(names)))))
+        spec = Spec(input=image, target=Mask(names=names, colours=((0, 0, 0), *map(drawn_in, range(len(names) - 1)))))
         rows = _split(read, found, objects, names)
         data = cut_scenes(spec, rows, read, [found.part[name] for name in read.names], found.parts_by, seed)
         size = f"{image.height} x {image.width} pixels ({why}; `data.size=N` overrules it)"

@@ -1,0 +1,125 @@
+"""What the made scenes of digits promise: boxes and masks are exact and say the same, no digit is in two parts, always the same."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lamina.core.data import Data
+from lamina.core.errors import DataError
+from lamina.core.spec import Boxes, Image, Mask
+from lamina.data.box_split import BoxSplit
+from lamina.data.catalog import digit_scenes as made
+from lamina.data.catalog import mnist
+from lamina.data.mask_split import MaskSplit
+
+FEW = {"train": 40, "valid": 10, "test": 20}
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few pictures, and no MNIST."""
+
+    def absent(config: Any, seed: int) -> Data:
+        raise DataError("a source of `mnist` that answers", "none", "Check the network.")
+
+    monkeypatch.setattr(made, "SIZES", FEW)
+    monkeypatch.setattr(mnist, "mnist", absent)
+
+
+def load(masks: bool = False, seed: int = 0) -> Data:
+    return made.digit_scenes(made.Config(masks=masks), seed)
+
+
+def every(split: Any) -> Any:
+    return split.batch(torch.arange(len(split)))
+
+
+def test_the_spec_is_true_to_the_tensors() -> None:
+    boxes, masks = load(), load(masks=True)
+    assert boxes.spec.input == masks.spec.input == Image(channels=3, height=128, width=128, fit="pad")
+    assert boxes.spec.target == Boxes(names=tuple("0123456789"))
+    assert isinstance(masks.spec.target, Mask)
+    assert masks.spec.target.names == ("ground", *"0123456789")
+    assert len(set(masks.spec.target.colours)) == 11
+    for part, one, other in zip(FEW, (boxes.train, boxes.valid, boxes.test), (masks.train, masks.valid, masks.test), strict=True):
+        assert len(one) == len(other) == FEW[part]
+        assert isinstance(one, BoxSplit)
+        assert isinstance(other, MaskSplit)
+        assert torch.equal(every(one)["x"], every(other)["x"])
+        assert every(one)["x"].dtype == torch.uint8
+        assert tuple(every(one)["x"].shape) == (FEW[part], 3, 128, 128)
+        assert set(every(other)["y"].unique().tolist()) <= set(range(11))
+    assert boxes.account.used == sum(FEW.values())
+
+
+def test_boxes_are_exact_and_masks_say_the_same() -> None:
+    told, painted = every(load().train), every(load(masks=True).train)["y"]
+    count = told["box_image"].bincount(minlength=FEW["train"])
+    assert count.min() >= 1
+    assert count.max() <= made.MOST
+    inside = torch.zeros_like(painted, dtype=torch.bool)
+    boxes, images, digits = (told[key].int().tolist() for key in ("boxes", "box_image", "box_class"))
+    for (x0, y0, x1, y1), image, digit in zip(boxes, images, digits, strict=True):
+        assert 0 <= x0 < x1 <= 128
+        assert 0 <= y0 < y1 <= 128
+        here = painted[image, y0:y1, x0:x1] == digit + 1
+        assert here.any(), "a digit that is hidden is not drawn"
+        if count[image] == 1:
+            assert all(edge.any() for edge in (here[0], here[-1], here[:, 0], here[:, -1])), "the box ends where the digit does"
+        inside[image, y0:y1, x0:x1] |= here
+    assert torch.equal(inside, painted > 0), "no pixel of a digit outside its box"
+
+
+def test_digits_stand_out_from_their_ground() -> None:
+    x, y = every(load(masks=True).train)["x"].float(), every(load(masks=True).train)["y"]
+    grey = (x * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1)
+    away = [(grey[i][y[i] > 0].mean() - grey[i][y[i] == 0].mean()).abs().item() for i in range(len(x))]
+    assert np.median(away) > 40
+
+
+def test_always_the_same_whatever_the_seed() -> None:
+    one, again = every(load().train), every(load(seed=5).train)
+    assert all(torch.equal(one[key], again[key]) for key in one)
+    assert not torch.equal(one["x"][:20], every(load().test)["x"])
+
+
+def test_no_digit_is_in_two_parts() -> None:
+    pools, source = made._pools()
+    assert source == "scikit-learn's digits"
+    seen = [{picture.tobytes() for picture in pools[part].pictures} for part in FEW]
+    sizes = [len(pools[part].classes) for part in FEW]
+    assert sum(sizes) > 1700
+    shared = len(seen[0] & seen[1]) + len(seen[0] & seen[2]) + len(seen[1] & seen[2])
+    assert shared == 0
+
+
+def test_a_run_of_other_digits_is_known_by_its_fingerprint() -> None:
+    data = load()
+    assert data.fingerprint == "scikit-learn's digits"
+    assert "scikit-learn" in data.sheet
+
+
+def test_with_mnist(shared_data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Train and valid use no digit twice, and the test only those of MNIST's test."""
+    import gzip
+
+    monkeypatch.undo()
+    monkeypatch.setenv("LAMINA_CACHE", str(tmp_path))
+    monkeypatch.setattr(made, "SIZES", {"train": 2000, "valid": 400, "test": 600})
+    (tmp_path / "mnist").mkdir()
+    for name in mnist.PINS:
+        packed = shared_data / "mnist" / f"{name}.gz"
+        if not packed.is_file():
+            pytest.skip("needs shared/data/mnist")
+        (tmp_path / "mnist" / name).write_bytes(gzip.decompress(packed.read_bytes()))
+    pools, source = made._pools()
+    assert source == "MNIST's digits"
+    sizes = {part: len(pools[part].classes) for part in pools}
+    assert sizes == {"train": 12_000, "valid": 48_000, "test": 10_000}
+    assert all(sizes[part] >= count * made.MOST for part, count in made.SIZES.items()), "none is used twice"
+    seen = [{picture.tobytes() for picture in pools[part].pictures} for part in ("train", "valid", "test")]
+    assert seen[0].isdisjoint(seen[1])
+    assert seen[2].isdisjoint(seen[0] | seen[1])
