@@ -4,6 +4,8 @@ Pictures are changed one by one (data/augment.py), mixed with a partner of the b
 shown small. Every draw is keyed by (seed, step).
 """
 
+import math
+
 import numpy as np
 import torch
 
@@ -15,10 +17,11 @@ from lamina.core.errors import UsageError, quoted
 from lamina.core.spec import Image, Mask, Spec
 from lamina.data import augment
 from lamina.data.rand_augment import rand_augment
+from lamina.data.scenes import Scenes, moved
 
 GROWN = 0.7  # share of the run after which pictures are shown at full size
 LEAST_SIDE = 16  # pixels: no picture is made smaller
-NOT_FOR_MASKS = ("cutmix", "shift", "rotate", "stretch", "crop", "randaugment", "erase", "smallest")
+NOT_FOR_MASKS = ("cutmix", "shift", "rotate", "randaugment", "erase", "smallest")  # a mask would not follow
 
 
 class Augmenting(knobs.Config):
@@ -49,7 +52,7 @@ def check(config: Augmenting, spec: Spec) -> None:
 def varied(batch: Batch, config: Augmenting, spec: Spec, key: tuple[int, int], progress: float) -> None:
     """Change `x` of a batch as the knobs say; mixed batches get `lam` and `partner`. key: (seed, step); progress: 0 to 1."""
     if isinstance(spec.target, Mask):
-        _with_mask(batch, config, rng.generator(*key, "augment"))
+        moved(batch, _scenes(config), key, progress)
     elif isinstance(spec.input, Image):
         batch["x"] = _changed(batch["x"], config, rng.generator(*key, "augment"))
     if config.mixup:
@@ -77,14 +80,9 @@ def _changed(x: torch.Tensor, c: Augmenting, random: torch.Generator) -> torch.T
     return augment.erase(x, c.erase, random) if c.erase else x
 
 
-def _with_mask(batch: Batch, c: Augmenting, random: torch.Generator) -> None:
-    """The seam for data/scenes.py, which moves pictures and masks by the same draw; until then they are mirrored."""
-    if c.flip:
-        mirrored = (torch.rand(batch.size, generator=random) < 0.5).to(batch["x"].device)
-        batch["x"] = torch.where(mirrored.view(-1, 1, 1, 1), batch["x"].flip(3), batch["x"])
-        batch["y"] = torch.where(mirrored.view(-1, 1, 1), batch["y"].flip(2), batch["y"])
-    if c.colour:
-        batch["x"] = augment.colour(batch["x"], c.colour, random)
+def _scenes(c: Augmenting) -> Scenes:
+    """The same knobs for pictures with masks, which move with them; `crop` is of the area, `zoom` of a side."""
+    return Scenes(flip=c.flip, zoom=math.sqrt(c.crop), stretch=c.stretch, colour=c.colour)
 
 
 def _mixup(batch: Batch, strength: float, random: np.random.Generator) -> None:
