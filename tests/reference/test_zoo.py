@@ -7,6 +7,7 @@ here calls them. Where torchvision or timm is absent, the tests that need it are
 import math
 import sys
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
@@ -18,11 +19,11 @@ from lamina.core import rng
 from lamina.core.backbone import IMAGENET, Backbone, features
 from lamina.core.batch import Batch
 from lamina.core.config import config_of
-from lamina.core.spec import Classes, Image, Spec
+from lamina.core.spec import Classes, Image, Mask, Spec
 from lamina.data.arrays import ArraySplit
 from lamina.methods.supervised import AUXILIARY, Supervised
 from lamina.methods.supervised import Config as SupervisedConfig
-from lamina.models import MODELS
+from lamina.models import MODELS, deeplab, fcn
 from lamina.nn.dropout import Dropout
 from lamina.nn.losses import cross_entropy
 from lamina.nn.scale import InputScale
@@ -72,7 +73,7 @@ def reference() -> Iterator[Callable[[str, dict[str, Any]], nn.Module]]:
             if package == "timm":
                 made: nn.Module = pytest.importorskip("timm", reason="needs timm").create_model(model, **knobs)
             else:
-                made = getattr(torchvision.models, model)(**knobs)
+                made = attrgetter(model)(torchvision.models)(**knobs)
         return made
 
     yield make
@@ -222,3 +223,59 @@ def test_zero_init_begins_with_every_branch_silent() -> None:
     with torch.no_grad():
         assert torch.equal(net.layer1(x), x)
         assert not torch.equal(ours("resnet18", spec(32, 3, 4)).eval().layer1(x), x)
+
+
+# -- networks of masks --------------------------------------------------------------------------------
+
+PER_PIXEL: dict[str, tuple[dict[str, Any], str]] = {  # our model with its knobs, and torchvision's head
+    "deeplab": ({"form": "v3", "backbone": "resnet50", "output_stride": 8, "rates": (12, 24, 36), "width": 256}, "deeplabv3.DeepLabHead"),
+    "fcn": ({"form": "dilated", "backbone": "resnet50"}, "fcn.FCNHead"),
+}
+WHOLE = {"deeplab": "torchvision.segmentation.deeplabv3_resnet50", "fcn": "torchvision.segmentation.fcn_resnet50"}
+
+
+def masks_of(height: int, width: int, classes: int = 21) -> Spec:
+    return Spec(input=Image(channels=3, height=height, width=width), target=Mask(names=tuple(map(str, range(classes)))))
+
+
+def loaded(name: str, theirs: nn.Module) -> Any:
+    """Our network with the weights of torchvision's, taken strictly by the names of `from_torchvision`."""
+    with torch.device("meta"):
+        mine = ours(name, masks_of(64, 64), **PER_PIXEL[name][0])
+    state = drawn(theirs)
+    theirs.load_state_dict(state, strict=True, assign=True)
+    mine.load_state_dict(deeplab.from_torchvision(state), strict=True, assign=True)
+    return mine
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("auxiliary", [False, True])
+@pytest.mark.parametrize("name", PER_PIXEL)
+def test_networks_of_masks_are_the_published(name: str, auxiliary: bool, reference: Any) -> None:
+    theirs = reference(WHOLE[name], {"weights": None, "weights_backbone": None, "num_classes": 21, "aux_loss": auxiliary})
+    mine, x = loaded(name, theirs).eval(), noise(65)
+    with torch.no_grad():
+        expected = theirs.eval()(x)["out"]
+        torch.testing.assert_close(mine(x), expected, rtol=1e-4, atol=1e-5 * expected.abs().max().item())
+        for layer in mine.modules():  # negative control: what was not strided must be dilated
+            if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3) and layer.dilation == (4, 4):
+                layer.dilation = layer.padding = (2, 2)
+        assert not torch.allclose(mine(x), expected, rtol=1e-2)
+
+
+@pytest.mark.parametrize("name", PER_PIXEL)
+def test_heads_of_masks_are_the_published(name: str, reference: Any) -> None:
+    """The head alone, on narrow maps, with its gradients."""
+    theirs = reference(f"torchvision.segmentation.{PER_PIXEL[name][1]}",
+                       {"in_channels": 64, "num_classes" if name == "deeplab" else "channels": 5})
+    theirs = theirs.to_empty(device="cpu")
+    theirs.load_state_dict(drawn(theirs))
+    v3 = deeplab.Config(form="v3", width=256)
+    mine = deeplab._coarse(64, (12, 24, 36), v3, 5) if name == "deeplab" else fcn._head(64, 5, 0.1)
+    mine.load_state_dict(theirs.state_dict(), strict=True)
+    x = torch.randn(2, 64, 9, 13, generator=torch.Generator().manual_seed(1))
+    for net in (mine, theirs):
+        without_dropout(net.train())(x).square().mean().backward()
+    expected = dict(theirs.named_parameters())
+    for place, parameter in mine.named_parameters():
+        torch.testing.assert_close(parameter.grad, expected[place].grad, rtol=1e-3, atol=1e-5 * expected[place].grad.abs().max().item())

@@ -4,6 +4,8 @@ Pictures are changed one by one (data/augment.py), mixed with a partner of the b
 shown small. Every draw is keyed by (seed, step).
 """
 
+import math
+
 import numpy as np
 import torch
 
@@ -13,12 +15,13 @@ from lamina.core.batch import Batch
 from lamina.core.config import knob
 from lamina.core.errors import UsageError, quoted
 from lamina.core.spec import Image, Mask, Spec
-from lamina.data import augment, scenes
+from lamina.data import augment
 from lamina.data.rand_augment import rand_augment
+from lamina.data.scenes import Scenes, moved
 
 GROWN = 0.7  # share of the run after which pictures are shown at full size
 LEAST_SIDE = 16  # pixels: no picture is made smaller
-NOT_FOR_MASKS = ("cutmix", "shift", "rotate", "crop", "randaugment", "erase", "smallest")
+NOT_FOR_MASKS = ("cutmix", "shift", "rotate", "randaugment", "erase", "smallest")  # a mask would not follow
 
 
 class Augmenting(knobs.Config):
@@ -43,13 +46,13 @@ def check(config: Augmenting, spec: Spec) -> None:
         raise UsageError("one way of mixing examples", "`mixup` and `cutmix` together", "Leave one of them at 0.")
     turned = [name for name in NOT_FOR_MASKS if getattr(config, name) != type(config).model_fields[name].default]
     if turned and isinstance(spec.target, Mask):
-        raise UsageError("variations that a mask can follow", quoted(turned), "Leave them out, or choose `--method segmentation`.")
+        raise UsageError("variations that a mask can follow", quoted(turned), f"Leave {quoted(turned)} out.")
 
 
 def varied(batch: Batch, config: Augmenting, spec: Spec, key: tuple[int, int], progress: float) -> None:
     """Change `x` of a batch as the knobs say; mixed batches get `lam` and `partner`. key: (seed, step); progress: 0 to 1."""
     if isinstance(spec.target, Mask):
-        scenes.moved(batch, _as_scenes(config), key, progress)
+        moved(batch, _scenes(config), key, progress)
     elif isinstance(spec.input, Image):
         batch["x"] = _changed(batch["x"], config, rng.generator(*key, "augment"))
     if config.mixup:
@@ -77,9 +80,9 @@ def _changed(x: torch.Tensor, c: Augmenting, random: torch.Generator) -> torch.T
     return augment.erase(x, c.erase, random) if c.erase else x
 
 
-def _as_scenes(c: Augmenting) -> scenes.Scenes:
-    """Of pictures with masks, which are mirrored and coloured only; `segmentation` varies them more."""
-    return scenes.Scenes(flip=c.flip, zoom=1.0, stretch=c.stretch, colour=c.colour)
+def _scenes(c: Augmenting) -> Scenes:
+    """The same knobs for pictures with masks, which move with them; `crop` is of the area, `zoom` of a side."""
+    return Scenes(flip=c.flip, zoom=math.sqrt(c.crop), stretch=c.stretch, colour=c.colour)
 
 
 def _mixup(batch: Batch, strength: float, random: np.random.Generator) -> None:

@@ -122,7 +122,8 @@ class DeepLab(nn.Module):
         inputs, classes = (channels[self.stride], channels[self.fine]), spec.target.size
         self.joins = config.form == "v3+"
         self.classifier = Joined(inputs, rates, config, classes) if self.joins else _coarse(inputs[0], rates, config, classes)
-        he_outputs(self.classifier)
+        for part in list(self.classifier.children())[:-1]:  # scores begin small, as torch draws them
+            he_outputs(part)
 
     @property
     def backbone(self) -> Backbone:

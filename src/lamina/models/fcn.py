@@ -52,7 +52,8 @@ class FCN(nn.Module):
         self.classifier = _head(channels[coarsest], classes, config.dropout) if dilated else nn.Sequential(
             Dropout(config.dropout), nn.Conv2d(channels[coarsest], classes, 1))  # fmt: skip
         self.scores = nn.ModuleList(_silent(nn.Conv2d(channels[s], classes, 1)) for s in self.strides[1:])
-        he_outputs(self.classifier)
+        for part in list(self.classifier.children())[:-1]:
+            he_outputs(part)
 
     @property
     def backbone(self) -> Backbone:

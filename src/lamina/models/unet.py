@@ -89,7 +89,7 @@ class UNet(nn.Module):
         sizes = zip(widths, channels[1:], widths[1:], strict=False)
         self.up = nn.ModuleList(Up(coarse, fine, width, config.separable) for coarse, fine, width in sizes)
         self.score = nn.Conv2d(widths[-1], spec.target.size, 1)
-        for part in (self.bridge, self.up, self.score, *([self.down] if plain else [])):
+        for part in (self.bridge, self.up, *([self.down] if plain else [])):
             he_outputs(part)
 
     @property

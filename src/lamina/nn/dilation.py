@@ -43,15 +43,22 @@ def dilate(net: Backbone, stride: int, pictures: int = 3) -> None:
 def _dilate_blocks(stage: nn.Module, rate: int) -> int:
     """Dilate the blocks of a stage one after another; returns the rate for what comes after it."""
     for block in stage.children():
-        kernels = [layer for layer in block.modules() if isinstance(layer, nn.Conv2d)]
-        strides = max((layer.stride[0] for layer in kernels), default=1)
-        for layer in kernels:
-            layer.stride = (1, 1)
-            reach = layer.kernel_size[0] // 2
-            layer.dilation = (rate, rate) if reach else layer.dilation
-            layer.padding = (rate * reach, rate * reach) if layer.padding != (0, 0) else layer.padding  # some pad by themselves
-        rate *= strides
+        strode = 1
+        for layer in block.modules():
+            if isinstance(layer, nn.Conv2d):
+                _spread(layer, rate)
+                if strode == 1:  # a shortcut beside it strides too
+                    strode = layer.stride[0]
+                    rate *= strode
+                layer.stride = (1, 1)
     return rate
+
+
+def _spread(layer: nn.Conv2d, rate: int) -> None:
+    reach = layer.kernel_size[0] // 2
+    layer.dilation = (rate, rate)
+    if layer.padding != (0, 0):  # some pad by themselves
+        layer.padding = (rate * reach, rate * reach)
 
 
 def _stride(maps: torch.Tensor) -> int:
