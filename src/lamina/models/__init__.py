@@ -23,6 +23,9 @@ MODELS = Registry("model", {
     "unet": "lamina.models.unet:UNet",
     "deeplab": "lamina.models.deeplab:DeepLab",
     "ssd": "lamina.models.ssd:ssd",
+    "ssd300": "lamina.models.ssd300:ssd300",
+    "fasterrcnn_resnet50_fpn": "lamina.models.fasterrcnn_resnet50_fpn:fasterrcnn_resnet50_fpn",
+    "faster_rcnn": "lamina.models.faster_rcnn:faster_rcnn",
     "policy": "lamina.models.policy:Policy",
     "dcgan": "lamina.models.dcgan:DCGAN",
 })  # fmt: skip

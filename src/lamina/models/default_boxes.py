@@ -1,11 +1,11 @@
-"""The default boxes of SSD: their shapes at each map, fixed or fitted to the training boxes, and where they lie."""
+"""Where boxes are looked for: shapes at each map, fitted to the training boxes (default boxes of SSD) or fixed (Faster R-CNN's anchors)."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import nn
 
-from lamina.nn.anchors import around_origin, at_places, default_shapes, fitted_shapes
+from lamina.nn.anchors import around_origin, at_places, cell_anchors, default_shapes, fitted_shapes
 from lamina.nn.boxes import centres
 
 REACH = 3.0  # strides: the shortest box (the root of its area) of a map; a shorter one may lie between two places
@@ -17,7 +17,7 @@ class FittedBoxes(nn.Module):
 
     def __init__(self, strides: Sequence[int], count: int) -> None:
         super().__init__()
-        self.strides = tuple(strides)
+        self.strides, self.levels = tuple(strides), len(strides)
         scales = [REACH * stride for stride in self.strides]
         shapes = default_shapes([*scales, 2 * scales[-1]], [RATIOS] * len(scales))
         self.register_buffer("shapes", torch.stack(shapes)[:, :count])  # (L, A, 2) pixels
@@ -51,3 +51,24 @@ def level_of(sides: torch.Tensor, strides: Sequence[int]) -> torch.Tensor:
     """The coarsest of the strides that a box of sides (N, 2) is long enough for, the finest at least: (N,) places."""
     length = sides.prod(1).sqrt()
     return sum(((length >= REACH * stride).long() for stride in strides[1:]), torch.zeros(len(sides), dtype=torch.int64))
+
+
+class GridAnchors(nn.Module):
+    """Faster R-CNN's anchors: on each map one size, in three ratios of height to width, the same for all data."""
+
+    def __init__(self, sizes: Sequence[float], ratios: Sequence[float]) -> None:
+        super().__init__()
+        self.sizes, self.levels = tuple(sizes), len(sizes)
+        self.register_buffer("cells", torch.stack([cell_anchors([size], ratios) for size in sizes]), persistent=False)  # (L, A, 4)
+        self.cells: torch.Tensor
+
+    def forward(self, places: Sequence[tuple[int, int]], picture: tuple[int, int]) -> torch.Tensor:
+        rows = zip(self.cells, places, strict=True)
+        return torch.cat([at_places(cells, (h, w), (picture[0] // h, picture[1] // w), 0) for cells, (h, w) in rows])
+
+    def fit(self, boxes: torch.Tensor) -> None:
+        """They are not fitted."""
+
+    @property
+    def told(self) -> str:
+        return "anchors of fixed sizes: " + ", ".join(f"{size:g}" for size in self.sizes) + " pixels"

@@ -4,6 +4,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 from functools import cache
+from itertools import product
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, get_args
@@ -13,10 +14,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load as parse_safetensors
 from torch import nn
 
-from lamina.core.backbone import Backbone, Published, State
+from lamina.core.backbone import Published, State
 from lamina.core.config import build, config_of
 from lamina.core.errors import DataError, UsageError
-from lamina.core.spec import Classes, Image, Spec
+from lamina.core.spec import Boxes, Classes, Image, Spec
 from lamina.models import MODELS
 from lamina.nn.scale import InputScale
 from lamina.nn.scaled import Scaled
@@ -101,7 +102,7 @@ def put(model: Scaled, state: State, keep_head: bool = True) -> list[str]:
 def load(net: nn.Module, state: State, keep_head: bool = True) -> list[str]:
     """Put published weights into a network, in place, and return the names of the tensors that start anew.
 
-    net: a `Backbone`; state: names and tensors as published. What follows the classes starts anew where its size differs, or
+    net: a network with `published`, as a `Backbone`; state: names and tensors as published. What follows the classes starts anew where its size differs, or
     where `keep_head` is false because the classes are others. A network for grey pictures takes the sum over the colours of
     the first filters. Raises UsageError where any other tensor is missing, left over or of another shape; then nothing is changed.
     """
@@ -131,9 +132,10 @@ def put_backbone(model: Scaled, state: State) -> None:
 
 
 def _published(net: nn.Module) -> Published:
-    if not isinstance(net, Backbone) or net.published is None:
+    found: Published | None = getattr(net, "published", None)
+    if found is None:
         raise UsageError("a model that has published weights, as `resnet18`", f"`{type(net).__name__}`", "Leave `--from` out.")
-    return net.published
+    return found
 
 
 def _with_channels(found: dict[str, torch.Tensor], net: nn.Module, stem: str) -> dict[str, torch.Tensor]:
@@ -179,15 +181,16 @@ def _shapes(state: State) -> Shapes:
 @cache
 def _published_shapes() -> dict[str, tuple[Published, Shapes]]:
     """Of every model of ours that was published; built on a device that has shapes but no memory."""
-    spec = Spec(input=Image(channels=3, height=224, width=224), target=Classes(names=tuple(map(str, range(1000)))))
+    imagenet = Spec(input=Image(channels=3, height=224, width=224), target=Classes(names=tuple(map(str, range(1000)))))
+    coco = Spec(input=Image(channels=3, height=300, width=300), target=Boxes(names=tuple(map(str, range(90)))))
     found: dict[str, tuple[Published, Shapes]] = {}
-    for name in MODELS:
+    for name, spec in product(MODELS, (coco, imagenet)):  # what takes both is no detector: the later counts
         try:
             with torch.device("meta"):
                 net: nn.Module = MODELS[name](spec, build(name, config_of(MODELS[name]), words(name)))
         except UsageError:
             continue
-        tensors = _shapes(net.state_dict())
-        if isinstance(net, Backbone) and net.published is not None:
-            found[name] = net.published, tensors
+        published: Published | None = getattr(net, "published", None)
+        if published is not None:
+            found[name] = published, _shapes(net.state_dict())
     return found
