@@ -74,9 +74,13 @@ def test_what_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_a_writer_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="stop"), Writer(tmp_path / "half.mp4", Fraction(10)) as writer:
-        writer.add(frames()[0])
-        raise RuntimeError("stop")
+    def fails() -> None:
+        with Writer(tmp_path / "half.mp4", Fraction(10)) as writer:
+            writer.add(frames()[0])
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        fails()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,6 +1,5 @@
 """Networks that find objects against torchvision's: the same weights give the same answers, losses and gradients."""
 
-import sys
 from types import ModuleType
 from typing import Any
 
@@ -40,7 +39,7 @@ def twins(request: pytest.FixtureRequest, torchvision: ModuleType) -> Twins:
 
 def _spread(name: str, key: str, t: torch.Tensor) -> None:
     """Scores that differ, so that something is found, and averages that are neither 0 nor 1."""
-    if key.endswith(("cls_score.weight", "cls_logits.weight")) or "classification_head" in key and t.ndim > 1:
+    if key.endswith(("cls_score.weight", "cls_logits.weight")) or ("classification_head" in key and t.ndim > 1):
         t.normal_(0, 0.1 if name == "ssd300" else 0.05)
     elif key.endswith("bbox_pred.weight"):
         t.normal_(0, 0.01)

@@ -17,7 +17,7 @@ def boxes(data: Data, quality: Quality) -> Choice:
         "ema": 0.99, "flip": True, "zoom": 0.5, "colour": 0.2, "clip": 10.0,
     }  # fmt: skip
     scratch = Choice("ssd", "detection", words | {"epochs": min(2 * words["epochs"], MOST_EPOCHS)})
-    return Choice("ssd", "detection", words | FROM_PUBLISHED, scratch=scratch)
+    return Choice("ssd", "detection", {**words, **FROM_PUBLISHED}, scratch=scratch)
 
 
 def masks(data: Data, quality: Quality) -> Choice:
@@ -27,7 +27,7 @@ def masks(data: Data, quality: Quality) -> Choice:
         "ema": 0.99, "flip": True, "zoom": 0.5, "colour": 0.2, "mirror": True,
     }  # fmt: skip
     scratch = Choice("deeplab", "segmentation", words | {"epochs": min(2 * words["epochs"], MOST_EPOCHS)})
-    return Choice("deeplab", "segmentation", words | FROM_PUBLISHED, scratch=scratch)
+    return Choice("deeplab", "segmentation", {**words, **FROM_PUBLISHED}, scratch=scratch)
 
 
 def _epochs(kind: str, data: Data, quality: Quality) -> float:
