@@ -12,7 +12,7 @@ from lamina.core.detector import Truth
 from lamina.core.drawn import colours, with_boxes, with_mask
 from lamina.core.spec import Boxes, Mask, Spec
 from lamina.metrics.box_matching import match
-from lamina.oversight.page import Html, figure, gallery, picture, section, table, tag
+from lamina.oversight.page import Html, figure, picture, section, table, tag
 from lamina.oversight.shown import name_of
 
 WORST, SIDE = 12, 320
@@ -28,8 +28,8 @@ def of_boxes(split: Split, spec: Spec, answers: torch.Tensor, found: Mapping[str
     parts = [section("Class by class", table(head, rows)), section("Precision and recall", _curves(found["curves"], names))]
     parts.append(section("Kinds of errors", tag("p", f"Of boxes with a score of {threshold:.2f} and more, as the validation split chose."),
                          table(["", "boxes"], [[kind, count] for kind, count in found["errors"].items()])))
-    return [*parts, section("Worst photos", tag("p", "Left what is there, right what was said: white are false boxes, dashes missed ones."),
-                            gallery(_box_pair(split, spec, answers[row], row, threshold) for row in _worst(scores)))]
+    return [*parts, section("Worst photos", tag("p", "Left what is there and whether it was missed, right what was said: white boxes are on nothing."),
+                            *(_box_pair(split, spec, answers[row], row, threshold) for row in _worst(scores)))]
 
 
 def of_masks(split: Split, spec: Spec, answers: torch.Tensor, found: Mapping[str, Any], scores: torch.Tensor) -> list[Html]:
@@ -41,8 +41,8 @@ def of_masks(split: Split, spec: Spec, answers: torch.Tensor, found: Mapping[str
     head = ["class", "test photos", "IoU", "95 %", "found", "right when said"]
     parts = [section("Class by class", table(head, sorted(rows, key=lambda row: float(str(row[2]).split()[0])))),
              section("What is taken for what", _confusions(found["confusion"], names))]
-    worst = gallery(_mask_pair(split, spec.target, answers[row], row, float(scores[row])) for row in _worst(scores))
-    return [*parts, section("Worst photos", tag("p", "Left what is there, right what was said."), _legend(spec.target), worst)]
+    worst = [_mask_pair(split, spec.target, answers[row], row, float(scores[row])) for row in _worst(scores)]
+    return [*parts, section("Worst photos", tag("p", "Left what is there, right what was said."), _legend(spec.target), *worst)]
 
 
 def _worst(scores: torch.Tensor) -> list[int]:
