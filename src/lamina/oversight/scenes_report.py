@@ -28,7 +28,8 @@ def of_boxes(split: Split, spec: Spec, answers: torch.Tensor, found: Mapping[str
     parts = [section("Class by class", table(head, rows)), section("Precision and recall", _curves(found["curves"], names))]
     parts.append(section("Kinds of errors", tag("p", f"Of boxes with a score of {threshold:.2f} and more, as the validation split chose."),
                          table(["", "boxes"], [[kind, count] for kind, count in found["errors"].items()])))
-    return [*parts, section("Worst photos", tag("p", "Left what is there and whether it was missed, right what was said: white boxes are on nothing."),
+    about = "Left what is there and whether it was missed, right what was said: white boxes are on nothing."
+    return [*parts, section("Worst photos", tag("p", about),
                             *(_box_pair(split, spec, answers[row], row, threshold) for row in _worst(scores)))]
 
 
