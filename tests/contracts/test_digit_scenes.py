@@ -123,3 +123,18 @@ def test_with_mnist(shared_data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path
     seen = [{picture.tobytes() for picture in pools[part].pictures} for part in ("train", "valid", "test")]
     assert seen[0].isdisjoint(seen[1])
     assert seen[2].isdisjoint(seen[0] | seen[1])
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_comes_later_covers_what_came_earlier_by_half_at_most(seed: int) -> None:
+    """Solid squares in place of digits: the uppermost is whole, of every other at least half is to be seen, in one colour each."""
+    ground, mask = np.full((3, 128, 128), 128, np.float32), np.zeros((128, 128), np.uint8)
+    squares = [(np.full((8, 8), 255, np.uint8), digit) for digit in range(8)]
+    drawn = list(made._drawn(ground, mask, squares, np.random.default_rng(seed)))
+    assert drawn[0][0] == 0
+    for digit, (x0, y0, x1, y1) in drawn:
+        seen = mask == digit + 1
+        assert seen.sum() >= ((x1 - x0) * (y1 - y0) if digit == 0 else (x1 - x0) * (y1 - y0) / 2 - 1)
+        assert seen[y0:y1, x0:x1].sum() == seen.sum()
+        assert np.ptp(ground[:, seen], axis=1).max() < 2
+    assert {digit + 1 for digit, _ in drawn} == set(np.unique(mask)) - {0}

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from lamina.core.data import Data
-from lamina.core.spec import Actions, Classes, Image, Labels, Table, Vector
+from lamina.core.spec import Actions, Boxes, Classes, Image, Labels, Mask, Table, Vector
 from lamina.envs.episodes import EpisodeSplit
 from lamina.oversight.columns import Cells, answers, cells
 from lamina.oversight.rows import Rows
+from lamina.oversight.scenes_measures import boxes_of, shares_of
 
 LIKE_A_TARGET = (
     "target", "label", "labels", "class", "y", "outcome", "answer", "price", "species", "diagnosis", "survived", "response", "quality",
@@ -52,6 +53,8 @@ def questions(rows: Rows | None, data: Data, word: str, others: Sequence[Cells] 
     found = [_classes(rows, word)] if isinstance(target, Classes) else []
     if isinstance(target, Labels):
         found = [_labels(rows, target, word)]
+    if isinstance(target, Boxes | Mask):
+        found = [_scenes(rows, target, word)]
     if not found:
         found = [_amount(answers(rows), f"lamina train {quote(word)}")]
     return found + ([_generate(word)] if isinstance(data.spec.input, Image) else [])
@@ -139,6 +142,22 @@ def _labels(rows: Rows, target: Labels, word: str) -> Question:
     share = float((rows.y == often).all(1).mean())
     return Question(f"Which of {target.size} labels hold?", "classify", "", f"lamina train {quote(word)}",
                     f"always the labels that hold mostly: every label right in {share:.1%}", "accuracy", share)
+
+
+def _scenes(rows: Rows, target: Boxes | Mask, word: str) -> Question:
+    """What is where: as boxes, or as a class for every pixel."""
+    names = ", ".join(target.names[:4]) + (" ..." if target.size > 4 else "")
+    if isinstance(target, Boxes):
+        boxes = boxes_of(rows)
+        counts = np.bincount(boxes.classes, minlength=target.size)
+        trivial = (f"{len(boxes.classes) / len(rows):.3g} boxes a picture, always `{target.names[int(counts.argmax())]}`: "
+                   f"{counts.max() / counts.sum():.1%} of the classes right, and no place")
+        return Question(f"What is where in a picture? Boxes of {target.size} classes: {names}", "detect", "", f"lamina train {quote(word)}",
+                        trivial)
+    shares = shares_of(rows)[:, : target.size].mean(0)
+    share = float(shares.max() / shares.sum())
+    return Question(f"Which class is each pixel? {target.size} classes: {names}", "segment", "", f"lamina train {quote(word)}",
+                    f"always `{target.names[int(shares.argmax())]}`: {share:.1%} of the pixels right", "accuracy", share)
 
 
 def _generate(word: str) -> Question:

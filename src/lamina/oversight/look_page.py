@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from lamina.core.spec import Classes, Image, Table, Text, Vector
-from lamina.oversight import page
+from lamina.core.spec import Boxes, Classes, Image, Mask, Table, Text, Vector
+from lamina.oversight import page, scenes_shown
 from lamina.oversight.columns import Cells
 from lamina.oversight.framing import columns_of
 from lamina.oversight.look import DEGREES, Look
@@ -65,7 +65,8 @@ def _pictures(groups: Iterable[tuple[int, ...]], rows: Rows) -> Html:
 
 
 def _photo(rows: Rows, row: int, caption: str) -> Html:
-    x = rows.x(row)
+    target = rows.data.spec.target
+    x = scenes_shown.marked(rows.one(row), target) if isinstance(target, Boxes | Mask) else rows.x(row)
     x = x if len(x) in (1, 3) else x[:1]
     return page.figure(page.picture(x), caption, pixels=max(x.shape[1:]) <= SMALL)
 
@@ -97,6 +98,8 @@ def _shown(rows: Rows) -> Html:
     """What the data look like: classes with examples, columns with their spread, some texts."""
     spec = rows.data.spec
     pieces = [_classes(rows, spec.target.names)] if isinstance(spec.target, Classes) else []
+    if isinstance(spec.target, Boxes | Mask):
+        pieces.append(scenes_shown.examples(rows, spec.target))
     if isinstance(spec.input, Table | Vector):
         pieces.append(_columns(columns_of(rows)))
     return page.section("The data", *pieces)

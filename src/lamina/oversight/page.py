@@ -32,6 +32,7 @@ code { font: .9em ui-monospace, monospace; background: var(--soft); padding: .1e
 .wide { overflow-x: auto; } table { border-collapse: collapse; margin: .5rem 0; }
 th, td { padding: .3rem .7rem .3rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--faint); }
 th { font-size: .85rem; color: var(--quiet); } .number { text-align: right; font-variant-numeric: tabular-nums; }
+.large figure { width: 18rem; } .key { display: inline-block; width: .8em; height: .8em; margin: 0 .3em 0 .8em; }
 .gallery { display: flex; flex-wrap: wrap; gap: .6rem; margin: .5rem 0; }
 figure { margin: 0; max-width: 100%; } .gallery figure { width: 7.5rem; }
 img { display: block; max-width: 100%; border-radius: .25rem; } .gallery img { width: 100%; }
@@ -123,9 +124,15 @@ def figure(source: str, caption: Any = "", pixels: bool = False) -> Html:
     return tag("figure", drawn, tag("figcaption", caption) if caption else "")
 
 
-def gallery(figures: Iterable[Html]) -> Html:
+def gallery(figures: Iterable[Html], large: bool = False) -> Html:
     """Figures side by side, as many in a line as the screen has room for."""
-    return tag("div", *figures, kind="gallery")
+    return tag("div", *figures, kind="gallery large" if large else "gallery")
+
+
+def key(names: Iterable[tuple[str, tuple[int, int, int]]]) -> Html:
+    """What each colour means: names with their red, green and blue."""
+    marks = (join(Html(f'<span class="key" style="background:rgb{tuple(map(int, colour))}"></span>'), name) for name, colour in names)
+    return tag("p", *marks, kind="quiet")
 
 
 def bars(rows: Iterable[tuple[Any, float, Any]]) -> Html:

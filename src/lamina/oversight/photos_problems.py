@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from lamina.core.data import Twins
-from lamina.core.spec import Image
+from lamina.core.spec import Classes, Image, Labels, Numbers
 from lamina.data import duplicates, overlay
 from lamina.data.duplicates import Pair
 from lamina.oversight import shift
@@ -34,7 +34,8 @@ def problems(rows: Rows) -> list[Problem]:
     found = same_photos(rows)
     measures = measure(rows)
     if kind.ground is None and min(kind.height, kind.width) >= SMALLEST_PHOTO:
-        found += _light(rows, measures) + _blurred(rows, measures) + _sizes(rows, kind)
+        found += _light(rows, measures) + _blurred(rows, measures)
+        found += _sizes(rows, kind) if isinstance(rows.data.spec.target, Classes | Labels | Numbers) else []  # scenes keep their shape
         found += _strange(rows, measures)
     _, low = shift.told_apart(measures.features(), rows.part)
     return found + ([unlike(low)] if low > shift.MARGIN else [])

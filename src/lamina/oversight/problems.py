@@ -44,12 +44,12 @@ class Problem:
 
 def problems(rows: Rows, survey: Sequence[Cells] = ()) -> list[Problem]:
     """Everything that is found wrong, the worst first. No network is trained. survey: all columns of a table's file."""
-    from lamina.oversight import photos_problems, tables_problems, texts_problems
+    from lamina.oversight import photos_problems, scenes_problems, tables_problems, texts_problems
 
     kind = rows.data.spec.input
     found = of_account(rows.data.account) + of_classes(rows)
     if isinstance(kind, Image):
-        found += photos_problems.problems(rows)
+        found += photos_problems.problems(rows) + scenes_problems.problems(rows)
     elif isinstance(kind, Table | Vector):
         found += tables_problems.problems(rows, survey)
     elif isinstance(kind, Text):
@@ -82,39 +82,42 @@ def of_classes(rows: Rows) -> list[Problem]:
     if not isinstance(target, Classes):
         return []
     counts = np.bincount(rows.y[rows.part == 0], minlength=target.size)
-    return _few(counts, target.names) + _uneven(counts, target.names) + _unseen(rows, target.names)
+    seen = np.stack([np.bincount(rows.y[rows.part == part], minlength=target.size) for part in range(len(PARTS))])
+    return few(counts, target.names) + uneven(counts, target.names) + unseen(seen, target.names)
 
 
-def _few(counts: np.ndarray, names: Sequence[str]) -> list[Problem]:
-    few = [i for i in np.argsort(counts, kind="stable").tolist() if counts[i] < FEW_OF_A_CLASS]
-    if not few:
+def few(counts: np.ndarray, names: Sequence[str], what: str = "rows") -> list[Problem]:
+    """Classes of which there is too little to learn them, by what there is of each to train on."""
+    these = [i for i in np.argsort(counts, kind="stable").tolist() if counts[i] < FEW_OF_A_CLASS]
+    if not these:
         return []
-    severity: Severity = "serious" if counts[few[0]] < 2 else "worth"
-    return [Problem("classes with few examples", severity, len(few),
-                    f"Fewer than {FEW_OF_A_CLASS} rows to train on: what is learned of such a class, and every figure of it, is chance.",
+    severity: Severity = "serious" if counts[these[0]] < 2 else "worth"
+    return [Problem("classes with few examples", severity, len(these),
+                    f"Fewer than {FEW_OF_A_CLASS} {what} to train on: what is learned of such a class, and every figure of it, is chance.",
                     "Add examples, join similar classes, or leave the class out.",
-                    tuple(f"{names[i]}: {counts[i]}" for i in few[:EXAMPLES]))]
+                    tuple(f"{names[i]}: {counts[i]}" for i in these[:EXAMPLES]))]
 
 
-def _uneven(counts: np.ndarray, names: Sequence[str]) -> list[Problem]:
+def uneven(counts: np.ndarray, names: Sequence[str], what: str = "rows") -> list[Problem]:
+    """Classes of very different size."""
     least, most = int(counts.argmin()), int(counts.argmax())
     if counts[most] < UNEVEN * max(counts[least], 1):
         return []
-    means = (f"`{names[most]}` has {counts[most]} rows to train on, `{names[least]}` {counts[least]}. "
+    means = (f"`{names[most]}` has {counts[most]} {what} to train on, `{names[least]}` {counts[least]}. "
              f"Always saying `{names[most]}` is right in {counts[most] / counts.sum():.1%}, so accuracy alone says little.")
     return [Problem("classes of very different size", "worth", int((counts < counts[most] / UNEVEN).sum()), means,
                     "Look at the figures of each class beside the accuracy; add examples of the small ones.",
                     (f"{names[most]}: {counts[most]}", f"{names[least]}: {counts[least]}"))]
 
 
-def _unseen(rows: Rows, names: Sequence[str]) -> list[Problem]:
-    """Classes that training or the test never sees."""
+def unseen(seen: np.ndarray, names: Sequence[str], what: str = "row") -> list[Problem]:
+    """Classes that training or the test never sees. seen: (parts, K), what each part has of them."""
     found = []
     parts: tuple[tuple[int, Severity], ...] = ((0, "serious"), (2, "worth"))
     for part, severity in parts:
-        missing = [i for i in range(len(names)) if not (rows.y[rows.part == part] == i).any()]
-        if missing and rows.sizes[part]:
-            found.append(Problem(f"classes without a row in `{PARTS[part]}`", severity, len(missing),
+        missing = np.flatnonzero(seen[part] == 0).tolist()
+        if missing and seen[part].any():
+            found.append(Problem(f"classes without a {what} in `{PARTS[part]}`", severity, len(missing),
                                  "What is not there cannot be learned." if part == 0 else "How well they are known is not measured.",
                                  "Add examples, or cut the parts anew.", tuple(names[i] for i in missing[:EXAMPLES])))
     return found

@@ -5,14 +5,17 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import torch
 
+from lamina.core.batch import Batch
 from lamina.core.data import Data, Split
-from lamina.core.spec import Classes
+from lamina.core.spec import Boxes, Classes, Mask
+from lamina.oversight import scenes_shown
 
 PARTS = ("train", "valid", "test")
 
 
 class Rows:
-    """The rows of a `Data`. `part` (N,) int: 0 train, 1 valid, 2 test; `y` (N, ...) answers."""
+    """The rows of a `Data`. `part` (N,) int: 0 train, 1 valid, 2 test; `y` (N, ...) answers, of boxes and masks one class that stands
+    for the picture."""
 
     def __init__(self, data: Data) -> None:
         self.data, self.splits = data, (data.train, data.valid, data.test)
@@ -35,11 +38,14 @@ class Rows:
         """The inputs of all rows at once, (N, ...): for tables and texts, which are small."""
         return np.concatenate([x.numpy() for x in self.batches(10_000)])
 
+    def one(self, row: int) -> Batch:
+        """One row as a batch of its own."""
+        part = int(self.part[row])
+        return self.splits[part].batch(torch.tensor([row - int(self._first[part])]))
+
     def x(self, row: int) -> torch.Tensor:
         """The input of one row."""
-        part = int(self.part[row])
-        found: torch.Tensor = self.splits[part].batch(torch.tensor([row - int(self._first[part])]))["x"][0]
-        return found
+        return self.one(row)["x"][0]
 
     def file(self, row: int) -> str:
         """What the reader calls the row in full: its file or its line; "" where it has no name."""
@@ -61,6 +67,8 @@ class Rows:
         target, y = self.data.spec.target, self.y[row]
         if isinstance(target, Classes):
             return target.names[int(y)]
+        if isinstance(target, Boxes | Mask):
+            return scenes_shown.in_words(target, self.one(row))
         return ", ".join(f"{value:g}" for value in np.atleast_1d(y))
 
 

@@ -7,6 +7,8 @@ import numpy as np
 
 from lamina.oversight.columns import Cells
 
+PICTURES = ("boxes", "masks", "photos")  # readers
+
 
 def survey(path: Path) -> list[Cells]:
     """The columns of the table in a file, or in the training file of a folder of tables, in the file's order."""
@@ -18,10 +20,11 @@ def survey(path: Path) -> list[Cells]:
 
 
 def is_table(path: Path) -> bool:
-    """Whether `survey` can read it."""
+    """Whether `survey` can read it. An archive of pictures looks like one of tables by its name."""
     from lamina.data.readers import READERS
 
-    return "table" in READERS and bool(READERS["table"].suits(path))
+    suits = [name for name in ("table", *PICTURES) if path.exists() and READERS[name].suits(path)]
+    return suits == ["table"]
 
 
 def _file(path: Path) -> Path:

@@ -1,0 +1,81 @@
+"""Pictures with what is marked in them drawn in: boxes as frames, masks as colours over the picture; and the same in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from lamina.core.batch import Batch
+from lamina.core.spec import IGNORED, Boxes, Mask
+from lamina.oversight import page
+from lamina.oversight.page import Html
+
+if TYPE_CHECKING:
+    from lamina.oversight.rows import Rows
+
+SHOWN, SIDE = 12, 288  # pictures of the page, and their longer side in pixels
+COLOURS = ((255, 60, 60), (60, 200, 80), (70, 120, 255), (255, 200, 40), (220, 80, 220), (60, 210, 220), (255, 140, 30), (160, 110, 255))
+FAINT = (140, 140, 140)  # of a box that is neither learned nor judged
+OVER = 0.55  # how strongly a mask covers its picture
+MOST_WORDS = 4
+
+Colour = tuple[int, int, int]
+
+
+def colours_of(target: Boxes | Mask) -> tuple[Colour, ...]:
+    """A colour for each class: those that masks bring with them, or a row that begins anew when it is at its end."""
+    if isinstance(target, Mask) and target.colours:
+        return target.colours
+    return tuple(COLOURS[place % len(COLOURS)] for place in range(target.size))
+
+
+def marked(batch: Batch, target: Boxes | Mask) -> torch.Tensor:
+    """The one picture of a batch in colour, (3, H, W) uint8, with its boxes or its mask; a small one with boxes is enlarged."""
+    x = batch["x"][0]
+    x = (x if len(x) == 3 else x[:1].expand(3, -1, -1)).byte()
+    return _framed(x, batch, target) if isinstance(target, Boxes) else _coloured(x, batch["y"][0], target)
+
+
+def _framed(x: torch.Tensor, batch: Batch, target: Boxes) -> torch.Tensor:
+    from PIL import Image as pil
+    from PIL import ImageDraw
+
+    height, width = x.shape[1:]
+    scale = max(1.0, SIDE / max(height, width))
+    drawn = pil.fromarray(x.permute(1, 2, 0).contiguous().numpy()).resize((round(width * scale), round(height * scale)))
+    draw, colours = ImageDraw.Draw(drawn), colours_of(target)
+    for (x0, y0, x1, y1), place, weight in zip((batch["boxes"] * scale).tolist(), batch["box_class"].tolist(), batch["box_weight"].tolist(),
+                                               strict=True):
+        draw.rectangle((x0, y0, max(x1 - 1, x0), max(y1 - 1, y0)), outline=colours[place] if weight else FAINT, width=2)
+    return torch.from_numpy(np.asarray(drawn).copy()).permute(2, 0, 1)
+
+
+def _coloured(x: torch.Tensor, y: torch.Tensor, target: Mask) -> torch.Tensor:
+    table = torch.zeros(IGNORED + 1, 3)
+    table[: target.size] = torch.tensor(colours_of(target), dtype=torch.float32)
+    painted = table[y.long()].permute(2, 0, 1)  # (3, H, W)
+    return torch.lerp(x.float(), painted, OVER).round().byte()
+
+
+def in_words(target: Boxes | Mask, batch: Batch) -> str:
+    """What is in the one picture of a batch: how many of each class, or which share of it."""
+    if isinstance(target, Boxes):
+        counts = batch["box_class"].bincount(minlength=target.size)
+        words = [f"{int(counts[k])} {target.names[k]}" for k in counts.argsort(descending=True).tolist() if counts[k]]
+        return _joined(words) or "no box"
+    shares = batch["y"][0].flatten().long().bincount(minlength=IGNORED + 1)[: target.size] / batch["y"][0].numel()
+    return _joined([f"{target.names[k]} {shares[k]:.0%}" for k in shares.argsort(descending=True).tolist() if shares[k] > 0]) or "nobody's"
+
+
+def _joined(words: list[str]) -> str:
+    return ", ".join(words[:MOST_WORDS]) + (" ..." if len(words) > MOST_WORDS else "")
+
+
+def examples(rows: Rows, target: Boxes | Mask) -> Html:
+    """Some pictures, evenly spread over the training part, with a key of the colours."""
+    some = np.unique(np.linspace(0, max(rows.sizes[0] - 1, 0), SHOWN).astype(int))
+    figures = [page.figure(page.picture(marked(rows.one(int(row)), target), SIDE), f"{rows.name(int(row))}: {rows.answer(int(row))}")
+               for row in some]
+    return page.join(page.key(zip(target.names, colours_of(target), strict=True)), page.gallery(figures, large=True))
