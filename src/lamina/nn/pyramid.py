@@ -21,20 +21,22 @@ TRIED = 64  # px, the side of the empty picture by which the strides are found
 class Pyramid(nn.Module):
     """The last map of each stride of a backbone, whose head is taken off: (B, C, H, W) -> {s: (B, C_s, H / s, W / s)}.
 
-    net: a fresh backbone of the zoo, which is changed; pictures: their channels. `channels` is {s: C_s}, from fine to coarse.
+    net: a fresh backbone of the zoo, which is changed; pictures: their channels; coarsest: the stride after which it is cut
+    off too. `channels` is {s: C_s}, from fine to coarse.
     """
 
-    def __init__(self, net: Backbone, pictures: int = 3) -> None:
+    def __init__(self, net: Backbone, pictures: int = 3, coarsest: int = 1 << 16) -> None:
         super().__init__()
         assert isinstance(net, nn.Module), "a backbone is a module"
-        _take_off_head(net)
+        self._strides, channels = _tried(net, pictures, coarsest)
+        self.channels = dict(sorted(channels.items()))
+        _take_off(net, {name for name, _ in net.steps()[: len(self._strides)]})
         self.net: Backbone = net
-        self._strides, self.channels = _tried(net, pictures)
 
     def maps_by_stride(self, x: torch.Tensor) -> dict[int, torch.Tensor]:
         """The maps of scaled pictures, from fine to coarse."""
         found: dict[int, torch.Tensor] = {}
-        for stride, (_, step) in zip(self._strides, self.net.steps(), strict=True):
+        for stride, (_, step) in zip(self._strides, self.net.steps(), strict=False):
             x = found[stride] = step(x)
         return found
 
@@ -42,10 +44,9 @@ class Pyramid(nn.Module):
         return self.maps_by_stride(x)
 
 
-def _take_off_head(net: Backbone) -> None:
-    """Put identities in the place of all layers that come after the maps, so that every parameter learns."""
+def _take_off(net: Backbone, used: set[str]) -> None:
+    """Put identities in the place of the layers of all stages that are not used, so that every parameter learns."""
     assert isinstance(net, nn.Module)
-    used = {name for name, _ in net.steps()}
     rest = {id(p) for name, stage in net.stages() if name not in used for p in stage.parameters()}
     for name, layer in list(net.named_modules()):
         if any(id(p) in rest for p in layer.parameters(recurse=False)):
@@ -53,17 +54,22 @@ def _take_off_head(net: Backbone) -> None:
 
 
 @torch.no_grad()
-def _tried(net: Backbone, pictures: int) -> tuple[list[int], dict[int, int]]:
-    """The stride after each step, and the channels of the last map of each, as an empty picture shows them."""
+def _tried(net: Backbone, pictures: int, coarsest: int) -> tuple[list[int], dict[int, int]]:
+    """The stride after each step up to the coarsest, and the channels of the last map of each, as an empty picture shows them."""
     assert isinstance(net, nn.Module)
     like = next(net.parameters())
     x = torch.zeros(1, pictures, TRIED, TRIED, device=like.device, dtype=like.dtype)
-    strides, channels, training = [], {}, net.training
+    strides: list[int] = []
+    channels: dict[int, int] = {}
+    training = net.training
     net.eval()
     for _, step in net.steps():
         x = step(x)
-        strides.append(2 ** round(math.log2(TRIED / x.shape[-1])))  # sides may be rounded up or down
-        channels[strides[-1]] = x.shape[1]
+        stride = 2 ** round(math.log2(TRIED / x.shape[-1]))  # sides may be rounded up or down
+        if stride > coarsest:
+            break
+        strides.append(stride)
+        channels[stride] = x.shape[1]
     net.train(training)
     return strides, channels
 
