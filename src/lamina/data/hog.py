@@ -22,11 +22,14 @@ CLIP = 0.2  # of L2-Hys
 def hog(x: torch.Tensor) -> torch.Tensor:
     """(B, C, H, W) bytes as (B, (n - 1) (m - 1) 4 ORIENTATIONS) float32, each block of length at most one."""
     cell = math.ceil(min(x.shape[2:]) / CELLS)
-    magnitude, angle = _gradient(x.float())
-    votes = _votes(magnitude, angle)  # (B, ORIENTATIONS, H, W)
-    cells = F.avg_pool2d(votes, cell)  # (B, ORIENTATIONS, n, m)
+    cells = F.avg_pool2d(oriented(x), cell)  # (B, ORIENTATIONS, n, m)
     blocks = F.unfold(cells, 2).transpose(1, 2)  # (B, (n - 1) (m - 1), 4 ORIENTATIONS)
     return _l2_hys(blocks).flatten(1)
+
+
+def oriented(x: torch.Tensor) -> torch.Tensor:
+    """The strength of the edge at each pixel, by its orientation: (B, C, H, W) bytes -> (B, ORIENTATIONS, H, W)."""
+    return _votes(*_gradient(x.float()))
 
 
 def _gradient(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
