@@ -16,7 +16,7 @@ from lamina.core.backbone import Backbone, Published
 from lamina.core.detector import Truth
 from lamina.nn.answers import Selection, selected
 from lamina.nn.box_losses import assigned_everywhere, focal, mined, smooth_l1
-from lamina.nn.boxes import decode, encode
+from lamina.nn.boxes import decode, encode, precise
 from lamina.nn.matching import Rule
 
 WEIGHTS = (10.0, 10.0, 5.0, 5.0)  # of the codes: 1 / 0.1 and 1 / 0.2, as the authors published
@@ -64,11 +64,11 @@ class MultiBox(nn.Module):
         return {"class_loss": right / count, "box_loss": smooth_l1(codes[has], wanted) / count}  # eq. (1)
 
     def _raw(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Scores (B, M, n), codes (B, M, 4) and default boxes (M, 4), in float32 also where the maps are not."""
+        """Scores (B, M, n), codes (B, M, 4) and default boxes (M, 4)."""
         maps = self.features(x)
         logits, codes = self.head(maps)
         anchors = self.boxes([(one.shape[2], one.shape[3]) for one in maps], (x.shape[2], x.shape[3]))
-        return logits.float(), codes.float(), anchors
+        return logits, codes, anchors
 
     def fit_anchors(self, boxes: torch.Tensor) -> None:
         """Take the shapes of the default boxes from training boxes (N, 4), where the network leaves them open."""
@@ -86,5 +86,5 @@ def outputs(classes: int, loss: str) -> int:
 
 
 def by_box(output: torch.Tensor, size: int) -> torch.Tensor:
-    """A head's output (B, A size, h, w) as (B, h w A, size)."""
-    return output.permute(0, 2, 3, 1).reshape(len(output), -1, size)
+    """A head's output (B, A size, h, w) as (B, h w A, size), in single precision at least."""
+    return precise(output.permute(0, 2, 3, 1).reshape(len(output), -1, size))

@@ -16,7 +16,7 @@ from lamina.core.detector import Truth
 from lamina.models.rpn import BETA, Size
 from lamina.nn.answers import Selection, selected
 from lamina.nn.box_losses import assigned, smooth_l1
-from lamina.nn.boxes import decode, encode
+from lamina.nn.boxes import decode, encode, precise
 from lamina.nn.matching import Rule, sample
 from lamina.nn.roi_align import Grid, pyramid_align
 
@@ -100,7 +100,7 @@ class RoIHeads(nn.Module):
     def _seen(self, maps: Sequence[torch.Tensor], regions: torch.Tensor, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         some = list(maps[: len(self.looking.strides)])
         logits, codes = self.box_predictor(self.box_head(pyramid_align(some, self.looking.strides, regions, image, self.looking.grid)))
-        return logits.float(), codes.float()
+        return precise(logits), precise(codes)
 
     def _shown(self, regions: list[torch.Tensor], truth: Truth) -> Shown:
         """Some regions of each picture, its objects among them."""

@@ -73,8 +73,8 @@ class RPN(nn.Module):
 
     def forward(self, maps: Sequence[torch.Tensor], picture: Size) -> Raw:
         found = [self.head(one) for one in maps]
-        objectness = [by_box(logits.float(), 1).squeeze(2) for logits, _ in found]
-        codes = [by_box(one.float(), 4) for _, one in found]
+        objectness = [by_box(logits, 1).squeeze(2) for logits, _ in found]
+        codes = [by_box(one, 4) for _, one in found]
         anchors = self.anchors([(one.shape[2], one.shape[3]) for one in maps], picture)
         return Raw(torch.cat(objectness, 1), torch.cat(codes, 1), anchors, [one.shape[1] for one in objectness])
 
@@ -102,7 +102,8 @@ class RPN(nn.Module):
         shown = torch.cat([with_object, without])
         count = max(1, len(shown))
         wanted = encode(objects.view(-1, 4)[with_object], raw.anchors.repeat(len(labels), 1)[with_object])
-        right = binary_cross_entropy_with_logits(raw.objectness.flatten()[shown], (labels.flatten()[shown] > 0).float(), reduction="sum")
+        logits = raw.objectness.flatten()[shown]
+        right = binary_cross_entropy_with_logits(logits, (labels.flatten()[shown] > 0).to(logits.dtype), reduction="sum")
         return {"objectness_loss": right / count, "region_loss": smooth_l1(raw.codes.view(-1, 4)[with_object], wanted, BETA) / count}
 
     def _shown(self, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -102,10 +102,10 @@ def put(model: Scaled, state: State, keep_head: bool = True) -> list[str]:
 def load(net: nn.Module, state: State, keep_head: bool = True) -> list[str]:
     """Put published weights into a network, in place, and return the names of the tensors that start anew.
 
-    net: a network with `published`, as a `Backbone`; state: names and tensors as published. What follows the classes starts anew where
-    its size differs, or
-    where `keep_head` is false because the classes are others. A network for grey pictures takes the sum over the colours of
-    the first filters. Raises UsageError where any other tensor is missing, left over or of another shape; then nothing is changed.
+    net: a network with `published`, as a `Backbone`; state: names and tensors as published. What follows the classes starts anew
+    where its size differs, or where `keep_head` is false because the classes are others. A network for grey pictures takes the sum
+    over the colours of the first filters. Raises UsageError where any other tensor is missing, left over or of another shape; then
+    nothing is changed.
     """
     published = _published(net)
     found = _with_channels(published.rename(state), net, published.stem)

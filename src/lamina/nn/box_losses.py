@@ -19,7 +19,7 @@ NEGATIVES = 3  # without an object, for each with one
 def assigned(truth: Truth, anchors: torch.Tensor, rule: Rule) -> tuple[torch.Tensor, torch.Tensor]:
     """Labels (M,) of anchors (M, 4) in one picture, and the object's box beside each (M, 4); beside none, itself."""
     real = truth.weight > 0
-    objects, classes = truth.boxes[real], truth.classes[real]
+    objects, classes = truth.boxes[real].to(anchors.dtype), truth.classes[real]
     matched = ignoring(match(objects, anchors, rule), anchors, truth.boxes[~real])
     has = matched >= 0
     labels = has.long().masked_fill(matched == UNSURE, UNKNOWN)

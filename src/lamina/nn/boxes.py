@@ -58,3 +58,8 @@ def decode(codes: torch.Tensor, anchors: torch.Tensor, weights: Weights = EVEN) 
     from_centre, from_sides = centres(anchors)
     centre, half = from_centre + steps * from_sides, 0.5 * from_sides * growth.clamp(max=LARGEST_CODE).exp()
     return torch.cat([centre - half, centre + half], -1)
+
+
+def precise(numbers: torch.Tensor) -> torch.Tensor:
+    """The same in single precision at least: half of it cannot tell neighbouring pixels of a large picture apart."""
+    return numbers.to(torch.promote_types(numbers.dtype, torch.float32))
