@@ -46,7 +46,8 @@ def main() -> None:
         found = train(Request(str(data), words=words, warm_start="none", out=run))
         print(f"read:     {found.setup.data.meaning[0]}")
         print(f"anchors:  {found.predictor.model.net.anchors_told}")
-        print(f"test:     AP50 {found.test.metrics['AP50']:.2f}, AP {found.test.metrics['AP']:.2f}, shown from {found.judgement.threshold:.2f} on")
+        figures = ", ".join(f"{name} {found.test.metrics[name]:.2f}" for name in ("AP50", "AP"))
+        print(f"test:     {figures}; boxes are shown from a score of {found.judgement.threshold:.2f} on")
         for answer in predict(run, [str(data / "images/000.png")], Wish()):
             print(f"answer:   {answer.prediction}, drawn to {Path(answer.files['drawn']).name}")
 

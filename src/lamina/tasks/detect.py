@@ -38,7 +38,7 @@ class Detect:
         for batch in batches(split, AT_ONCE):
             said.append(predictor(batch["x"]).cpu())
             gathered.update(said[-1], Truth.of(batch), batch["scale"])
-        threshold = predictor.threshold or gathered.best_threshold()
+        threshold = getattr(predictor, "threshold", 0.0) or gathered.best_threshold()  # a rival has none of its own
         scores = gathered.per_picture(threshold)
         figures = gathered.value() | {"f1": scores.mean().item()}
         details = {"per_class": gathered.per_class(), "threshold": threshold, "curves": gathered.curves(),
