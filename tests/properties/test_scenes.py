@@ -13,7 +13,7 @@ from lamina.data.scenes import LEAST_SEEN, MOSAIC_UNTIL, Scenes, moved
 
 STILL: dict[str, Any] = {"flip": False, "zoom": 1.0, "zoom_out": 1.0, "stretch": 0.0, "colour": 0.0, "mosaic": 0.0}
 HEIGHT, WIDTH = 60, 84
-few = settings(max_examples=60)
+few = settings(max_examples=25)
 WAYS = {
     "flip": {"flip": True}, "zoom": {"zoom": 0.4}, "zoom out": {"zoom_out": 2.5}, "stretch": {"stretch": 0.6},
     "all": {"flip": True, "zoom": 0.4, "zoom_out": 2.0, "stretch": 0.4}, "mosaic": {"mosaic": 1.0},
