@@ -13,7 +13,7 @@ from lamina.data.scenes import LEAST_SEEN, MOSAIC_UNTIL, Scenes, moved
 
 STILL: dict[str, Any] = {"flip": False, "zoom": 1.0, "zoom_out": 1.0, "stretch": 0.0, "colour": 0.0, "mosaic": 0.0}
 HEIGHT, WIDTH = 60, 84
-few = settings(max_examples=60)
+few = settings(max_examples=25)
 WAYS = {
     "flip": {"flip": True}, "zoom": {"zoom": 0.4}, "zoom out": {"zoom_out": 2.5}, "stretch": {"stretch": 0.6},
     "all": {"flip": True, "zoom": 0.4, "zoom_out": 2.0, "stretch": 0.4}, "mosaic": {"mosaic": 1.0},
@@ -65,7 +65,7 @@ def test_a_mask_lies_on_its_rectangle(way: str, seed: int) -> None:
     """Away from edges, where a bilinear pixel is neither bright nor dark, mask and picture say the same."""
     after = changed(painted(4, seed), (seed, 1), **WAYS[way])
     sure = ((after["x"][:, 0] < 25) | (after["x"][:, 0] > 230)) & (after["y"] != IGNORED)
-    assert sure.float().mean() > 0.5 or way == "zoom out"
+    assert sure.float().mean() > 0.5 or "zoom_out" in WAYS[way]
     wrong = (after["y"][sure] == 1) != (after["x"][:, 0][sure] > 230)
     assert wrong.float().mean() <= (0.005 if "mosaic" in way else 0), "halved, a mask's edge is the picture's to within half a pixel"
 
