@@ -78,8 +78,8 @@ def update(ready: Setup, step: int, batch: Any = None) -> dict[str, float]:
 
 
 def test_every_method_has_a_case() -> None:
-    """But for what needs weights to begin from: test_transfer.py."""
-    assert {method for method, _, _ in CASES} | {"transfer"} == set(METHODS)
+    """But for what needs weights to begin from, test_transfer.py, and what finds objects, test_detection.py."""
+    assert {method for method, _, _ in CASES} | {"transfer", "detection"} == set(METHODS)
 
 
 # -- the start ------------------------------------------------------------------------------------

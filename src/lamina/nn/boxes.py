@@ -19,9 +19,11 @@ def area(boxes: torch.Tensor) -> torch.Tensor:
 
 def overlap(boxes: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
     """The area that each two have in common: (N, 4), (M, 4) -> (N, M)."""
-    low = torch.maximum(boxes[:, None, :2], others[:, :2])
-    high = torch.minimum(boxes[:, None, 2:], others[:, 2:])
-    return (high - low).clamp_(min=0).prod(2)
+    x0, y0, x1, y1 = boxes[:, :, None].unbind(1)  # (N, 1); one coordinate at a time costs a third of (N, M, 2)
+    others_x0, others_y0, others_x1, others_y1 = others.unbind(1)
+    width = torch.minimum(x1, others_x1).sub_(torch.maximum(x0, others_x0)).clamp_(min=0)
+    height = torch.minimum(y1, others_y1).sub_(torch.maximum(y0, others_y0)).clamp_(min=0)
+    return width.mul_(height)
 
 
 def iou(boxes: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
