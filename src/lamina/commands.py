@@ -208,4 +208,4 @@ def list_names(what: str, as_json: bool) -> None:
     for kind, rows in found.items():
         click.echo(f"{kind}:")
         for name, line in rows.items():
-            click.echo(f"  {name:<22}{line}")
+            click.echo(f"  {name:<24}{line}")

@@ -99,7 +99,7 @@ def test_an_unknown_word_is_refused_with_the_nearest(model: str, knob: str) -> N
         list(prepared(model, "classes", **{knob: word + "x"}))
 
 
-@pytest.mark.parametrize("kind", FITTING_LOSSES)
+@pytest.mark.parametrize("kind", ROW_LOSSES)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_loss_for_another_kind_is_refused(kind: str, loss: str) -> None:
     if loss in FITTING_LOSSES[kind]:

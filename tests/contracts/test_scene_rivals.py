@@ -130,14 +130,14 @@ def test_pictures_of_another_size_are_answered_at_theirs() -> None:
 def test_windows_find_what_can_be_seen(channels: int) -> None:
     found = of_boxes(data_of(squares(20, 0, channels), squares(8, 1, channels), Boxes(names=("a", "b")), channels), judge_boxes)
     assert list(found) == ["same boxes", "windows"]
-    same, seen = (one.metrics["ap50"] for one in found.values())
+    same, seen = (one.metrics["AP50"] for one in found.values())
     assert seen > 0.8
     assert same < seen - 0.4
 
 
 def test_windows_find_no_more_than_chance_in_noise() -> None:
     found = of_boxes(data_of(squares(20, 0, seen=False), squares(8, 1, seen=False), Boxes(names=("a", "b")), 3), judge_boxes)
-    assert found["windows"].metrics["ap50"] < 0.3  # the classes still have their halves of the picture, but places are not seen
+    assert found["windows"].metrics["AP50"] < 0.3  # the classes still have their halves of the picture, but places are not seen
 
 
 def test_the_same_boxes_are_those_that_were_there_most_often() -> None:

@@ -13,7 +13,7 @@ ENOUGH, MOST_EPOCHS = 250, 300.0  # pictures; of fewer, each is shown more often
 def boxes(data: Data, quality: Quality) -> Choice:
     """A light single-shot detector on a network that has seen ImageNet."""
     words: dict[str, Any] = {
-        "epochs": _epochs("boxes", data, quality), "batch": 16, "learning_rate": 1e-3, "schedule": "one_cycle", "weight_decay": 0.01,
+        "epochs": _epochs("boxes", data, quality), "batch": 8, "learning_rate": 1e-3, "schedule": "one_cycle", "weight_decay": 0.01,
         "ema": 0.99, "flip": True, "zoom": 0.5, "colour": 0.2, "clip": 10.0,
     }  # fmt: skip
     scratch = Choice("ssd", "detection", words | {"epochs": min(2 * words["epochs"], MOST_EPOCHS)})
