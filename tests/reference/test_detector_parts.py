@@ -9,8 +9,7 @@ import torch
 
 from lamina.core.detector import Truth
 from lamina.models.default_boxes import GridAnchors
-from lamina.models.multibox import RULE as SSD_RULE
-from lamina.models.multibox import WEIGHTS
+from lamina.models.multibox import RULES, WEIGHTS
 from lamina.models.roi_heads import Looking, RoIHeads
 from lamina.models.rpn import RPN, Proposing, RPNHead
 from lamina.nn.answers import Selection, selected
@@ -19,6 +18,7 @@ from lamina.nn.boxes import encode
 from lamina.nn.frozen_norm import FrozenNorm, freeze
 from lamina.nn.roi_align import Grid, roi_align
 
+SSD_RULE = RULES["mining"]
 PICTURE, STRIDES, WIDTH = (64, 96), (8, 16), 6
 SIZES, RATIOS = (16, 40), (0.5, 1.0, 2.0)
 

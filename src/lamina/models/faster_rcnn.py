@@ -12,10 +12,10 @@ from lamina.core.config import knob
 from lamina.core.detector import Truth
 from lamina.core.spec import Spec
 from lamina.models.default_boxes import FittedBoxes
-from lamina.models.maps import Strides, pictures_with_boxes, pyramid
+from lamina.models.finding import Finding, pictures_with_boxes
+from lamina.models.maps import Strides, pyramid
 from lamina.models.roi_heads import Looking, RoIHeads
 from lamina.models.rpn import RPN, Proposing, RPNHead
-from lamina.models.ssd import Finding
 from lamina.nn.answers import Selection
 from lamina.nn.pyramid import FPN, Pyramid, coarser
 

@@ -12,10 +12,10 @@ from lamina.core.config import knob
 from lamina.core.spec import Spec
 from lamina.models.default_boxes import GridAnchors
 from lamina.models.faster_rcnn import FasterRCNN, second_half
-from lamina.models.maps import pictures_with_boxes, pyramid
+from lamina.models.finding import Finding, pictures_with_boxes
+from lamina.models.maps import pyramid
 from lamina.models.roi_heads import Looking, RoIHeads
 from lamina.models.rpn import RPN, Proposing, RPNHead
-from lamina.models.ssd import Finding
 from lamina.nn.frozen_norm import freeze
 from lamina.nn.pyramid import FPN
 

@@ -44,11 +44,3 @@ def pyramid(spec: Spec, name: str, strides: tuple[int, ...], beyond: bool = Fals
         raise UsageError(f"strides of `{name}`, which has {quoted(map(str, found.channels))}", f"`{missing[0]}`",
                          "Choose other `strides`, or another `backbone`.")
     return found
-
-
-def pictures_with_boxes(spec: Spec, name: str) -> Image:
-    """The spec's pictures, for a network that answers boxes; UsageError where the data are none or ask for something else."""
-    if not isinstance(spec.input, Image) or spec.target.kind != "boxes":
-        raise UsageError(f"pictures and boxes for `{name}`", f"`{spec.input.kind}` and `{spec.target.kind}`",
-                         "Give photos with boxes, or choose another model: `lamina list models`.")
-    return spec.input

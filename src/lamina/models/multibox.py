@@ -20,7 +20,7 @@ from lamina.nn.boxes import decode, encode, precise
 from lamina.nn.matching import Rule
 
 WEIGHTS = (10.0, 10.0, 5.0, 5.0)  # of the codes: 1 / 0.1 and 1 / 0.2, as the authors published
-RULE = Rule(0.5, 0.5, "best")  # section 2.2
+RULES = {"mining": Rule(0.5, 0.5, "best"), "focal": Rule(0.5, 0.4, "best")}  # section 2.2; Lin et al. 2017, section 4
 
 
 class MultiBox(nn.Module):
@@ -56,7 +56,7 @@ class MultiBox(nn.Module):
     def losses(self, x: torch.Tensor, truth: Truth) -> dict[str, torch.Tensor]:
         """Of scores and of boxes, a mean over the default boxes with objects."""
         logits, codes, anchors = self._raw(x)
-        labels, objects = assigned_everywhere(truth, len(x), anchors, RULE)
+        labels, objects = assigned_everywhere(truth, len(x), anchors, RULES[self.loss])
         has = labels > 0
         count = has.sum().clamp(min=1)
         wanted = encode(objects[has], anchors.expand_as(objects)[has], WEIGHTS)

@@ -11,30 +11,16 @@ import torch
 from torch import nn
 from torch.nn.functional import interpolate, relu6
 
-from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.spec import Spec
 from lamina.models.default_boxes import FittedBoxes
-from lamina.models.maps import Strides, pictures_with_boxes, pyramid
+from lamina.models.finding import Finding, pictures_with_boxes
+from lamina.models.maps import Strides, pyramid
 from lamina.models.multibox import MultiBox, by_box, outputs
-from lamina.nn.answers import Selection
 from lamina.nn.init import he_outputs
 from lamina.nn.pyramid import Pyramid
 
 PRIOR = 0.01  # of an object at a default box, before anything is learned (Lin et al. 2017, focal loss, section 4.1)
-
-
-class Finding(knobs.Config):
-    """The knobs of every network that finds objects: which of what it sees it answers."""
-
-    score: float = knob(0.02, "least score of an answer; the task asks for more before it shows one", low=0, high=1)
-    overlap: float = knob(0.5, "IoU from which on the worse of two answers of one class is dropped", low=0, high=1, search="linear")
-    most: int = knob(100, "answers a picture, at most", low=1, high=10_000)
-
-    @property
-    def selection(self) -> Selection:
-        """The same, for nn/answers.py."""
-        return Selection(self.score, self.overlap, self.most)
 
 
 class Config(Finding):

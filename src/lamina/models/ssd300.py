@@ -16,11 +16,10 @@ from lamina.core.backbone import Published, Scale, State
 from lamina.core.config import knob
 from lamina.core.errors import UsageError
 from lamina.core.spec import Image, Spec
-from lamina.models.maps import pictures_with_boxes, pyramid
+from lamina.models.finding import Finding, pictures_with_boxes
+from lamina.models.maps import pyramid
 from lamina.models.multibox import MultiBox, by_box
-from lamina.models.ssd import Finding
 from lamina.nn.anchors import around_origin, at_places, default_shapes
-from lamina.nn.answers import Selection
 from lamina.nn.pyramid import Pyramid
 
 SIDE, SMALLEST = 300, 257  # px: as published, and what the last map needs
@@ -115,7 +114,7 @@ def ssd300(spec: Spec, config: Config) -> MultiBox:
         if isinstance(layer, nn.Conv2d):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-    net = MultiBox(features, head, PublishedBoxes(), Selection(config.score, config.overlap, config.most), "mining")
+    net = MultiBox(features, head, PublishedBoxes(), config.selection, "mining")
     heads = ("head.scores.",)
     net.published = Published("ssd300", "features.pyramid.net.features.0.weight", heads, PUBLISHED_SCALE, from_torchvision)
     return net
