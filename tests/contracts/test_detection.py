@@ -12,8 +12,9 @@ from lamina.core.errors import UsageError
 from lamina.core.predictor import Predictor
 from lamina.core.spec import Boxes, Classes, Image, Spec
 from lamina.methods import METHODS
-from lamina.methods.detection import FROM_PUBLISHED, Config, Detection, all_boxes
+from lamina.methods.detection import Config, Detection, all_boxes
 from lamina.methods.epochs import Epochs
+from lamina.methods.fine_tuning import FROM_PUBLISHED
 from lamina.models import MODELS
 from lamina.nn.boxes import iou
 from lamina.optim.learner import Config as OptimConfig
