@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -652,3 +653,49 @@ def test_blood_cells_in_four_ways(shared_data: Path, tmp_path: Path) -> None:
     reference = {k: v for k, v in found(data).items() if k in some}
     for way in ("coco", "yolo", "csv"):
         assert same(found(read(tmp_path / way, size=320)), reference, atol=0.02), way
+
+
+# -- files that are broken in every way -----------------------------------------------------------
+
+PIECES = (b"-1", b"1e400", b"NaN", b"null", b"[]", b"{}", b'"', b"\n", b",", b"<", b"&", b"9" * 40, b"\0", b"true")
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folders = {way: tmp_path_factory.mktemp(way) for way in WAYS}
+    for way, folder in folders.items():
+        WAYS[way](folder, scene(6))
+    return folders
+
+
+WOUNDS = st.lists(st.tuples(st.floats(0, 0.999), st.sampled_from(PIECES), st.integers(0, 5)), min_size=1, max_size=8)
+
+
+@given(st.sampled_from(list(WAYS)), st.integers(0, 10**6), WOUNDS)
+@settings(max_examples=60)
+def test_a_broken_file_is_read_or_refused_and_nothing_else(originals: dict[str, Path], way: str, which: int, wounds: list[Any]) -> None:
+    """Pieces are put into a file of boxes, and bytes of it taken out: what comes back is data or a DataError, never a traceback."""
+    folder = originals[way]
+    files = sorted(one for one in folder.rglob("*") if one.suffix in (".xml", ".json", ".txt", ".csv", ".yaml"))
+    file = files[which % len(files)]
+    whole = file.read_bytes()
+    content = whole
+    for place, piece, taken in wounds:
+        at = int(place * len(content))
+        content = content[:at] + piece + content[at + taken :]
+    file.write_bytes(content)
+    with suppress(DataError):
+        reader = reader_of(folder)
+        if reader is BoxReader:
+            assert BoxReader(folder, Config(allow_refused=1)).data(0).account.used > 0
+    file.write_bytes(whole)
+
+
+@pytest.mark.parametrize("told", ['"width": 1e999', f'"width": {"9" * 400}', '"width": "wide"', '"width": null'])
+def test_sizes_that_are_none_are_not_believed(tmp_path: Path, told: str) -> None:
+    coco(tmp_path, scene())
+    text = (tmp_path / "boxes.json").read_text()
+    (tmp_path / "boxes.json").write_text(text.replace('"width": 160', told))
+    data = read(tmp_path, size=160)
+    assert sum(map(len, found(data).values())) == sum(map(len, scene().values()))
+    assert not any("another size" in line for line in data.meaning)

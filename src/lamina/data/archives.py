@@ -9,6 +9,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -63,13 +64,8 @@ class Tar:
     """The members of a tar, also a compressed one. Its bytes can only be read from the front, so they come in its own order."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        admit = _Admission(path)
-        with tarfile.open(path) as opened:
-            for member in opened:
-                if not member.isdir():
-                    admit(Entry(member.name.removeprefix("./"), member.size, int(member.mtime)), not member.isfile())
-        self.listing = admit.done()
+        self._path, stat = path, path.stat()
+        self.listing = _members(path, stat.st_mtime_ns, stat.st_size)
 
     def contents(self, wanted: Sequence[Entry]) -> Iterator[tuple[int, Load]]:
         places = {entry.name: place for place, entry in enumerate(wanted)}
@@ -79,6 +75,17 @@ class Tar:
                 stream = None if place is None else opened.extractfile(member)
                 if place is not None and stream is not None:
                     yield place, _given(stream.read())
+
+
+@lru_cache(maxsize=2)
+def _members(path: Path, stamp: int, size: int) -> Listing:
+    """The listing of a tar, once for all readers that are asked whether it suits them: a compressed one is unpacked to be listed."""
+    admit = _Admission(path)
+    with tarfile.open(path) as opened:
+        for member in opened:
+            if not member.isdir():
+                admit(Entry(member.name.removeprefix("./"), member.size, int(member.mtime)), not member.isfile())
+    return admit.done()
 
 
 class _Admission:

@@ -13,7 +13,7 @@ import torch
 
 from lamina.core.data import Refusal
 from lamina.core.spec import IGNORED, Image
-from lamina.data.box_files import Said
+from lamina.data.box_files import Said, number
 from lamina.data.box_files.coco import annotated, document
 from lamina.data.files import Entry, Files
 from lamina.data.fit import placement
@@ -52,8 +52,8 @@ def outlines(files: Files, entries: Sequence[Entry], names: PictureNames) -> tup
 
 
 def _area(found: Mapping[str, Any]) -> float:
-    area = found.get("area")
-    return float(area) if isinstance(area, int | float) else 0.0
+    area = number(found.get("area"))
+    return area if area == area else 0.0  # NaN differs from itself
 
 
 def is_drawn(shape: Any) -> bool:

@@ -20,6 +20,7 @@ FORMATS = Registry("way of writing boxes", {
 })  # fmt: skip
 SAMPLED = 8  # files that are looked into, to know what they are
 MOST_OF_ONE = 1 << 30  # bytes of one file
+MOST_SIDE = 1e6  # pixels
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,20 @@ def picked(entries: Sequence[Entry], endings: Sequence[str], labels: str) -> lis
 def some_contents(files: Files, entries: Sequence[Entry]) -> list[bytes]:
     """The contents of a few of the files, evenly spread."""
     return [load() for _, load in files.contents(entries[:: max(1, -(-len(entries) // SAMPLED))])]
+
+
+def number(told: object) -> float:
+    """A number, NaN for what is none or is too large for one."""
+    try:
+        return float(told) if isinstance(told, int | float | str) else float("nan")
+    except (ValueError, OverflowError):
+        return float("nan")
+
+
+def size_of(height: object, width: object) -> tuple[int, int] | None:
+    """The size of a picture as a file tells it; None where that is none."""
+    sides = number(height), number(width)
+    return (int(sides[0]), int(sides[1])) if all(1 <= side < MOST_SIDE for side in sides) else None
 
 
 def named(found: Sequence[str], cell: str, where: str) -> str | Refusal:

@@ -13,7 +13,7 @@ import numpy as np
 
 from lamina.core.data import Refusal
 from lamina.core.errors import DataError
-from lamina.data.box_files import Annotated, Said, named, picked
+from lamina.data.box_files import Annotated, Said, named, number, picked, size_of
 from lamina.data.files import Entry, Files
 from lamina.data.parts import part_called, part_of
 from lamina.data.picture_names import PictureNames
@@ -62,11 +62,11 @@ def annotated(found: Found, entry: Entry, names: PictureNames, said: Said) -> It
     """What a document says of each picture, beside the annotations of its boxes; what belongs to nothing is refused in `said`."""
     categories: dict[Any, str] = {one.get("id"): str(one.get("name", "")).strip() for one in found["categories"] if isinstance(one, dict)}
     of_image = defaultdict[Any, list[Found]](list)
-    for number, one in enumerate(found["annotations"], 1):
+    for place, one in enumerate(found["annotations"], 1):
         if isinstance(one, dict) and "bbox" in one and categories.get(_key(one.get("category_id"))):
             of_image[_key(one.get("image_id"))].append(one)
         else:
-            said.refused.append(Refusal(f"{entry.name}, annotation {number}", "a class that the file does not list, or no box",
+            said.refused.append(Refusal(f"{entry.name}, annotation {place}", "a class that the file does not list, or no box",
                                         "Add its category, or take it out."))
     part = part_called(entry.name.rpartition("/")[2]) or part_of(entry.name)
     for one in found["images"]:
@@ -91,21 +91,15 @@ def _picture(
     corners[:, 2:] += corners[:, :2]
     classes = [categories[_key(one.get("category_id"))] for one in boxes]
     crowds = np.array([bool(one.get("iscrowd")) for one in boxes], bool)
-    height, width = (_side(image.get(side)) for side in ("height", "width"))
-    size = (height, width) if height and width else None
+    size = size_of(image.get("height"), image.get("width"))
     yield Annotated(picture, corners, classes, crowds, where, part or part_of(picture), size), boxes
 
 
 def _box(found: Any) -> list[float]:
     """Four numbers, NaN where there are none."""
-    if isinstance(found, list) and len(found) == 4 and all(isinstance(one, int | float) for one in found):
-        return [float(one) for one in found]
+    if isinstance(found, list) and len(found) == 4:
+        return [number(one) for one in found]
     return [float("nan")] * 4
-
-
-def _side(found: Any) -> int:
-    """A side in pixels, 0 where there is none."""
-    return int(found) if isinstance(found, int | float) and found >= 1 else 0
 
 
 def _key(found: Any) -> Any:

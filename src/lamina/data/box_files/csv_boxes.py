@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lamina.core.data import Refusal
-from lamina.core.errors import DataError
-from lamina.data.box_files import Annotated, Said, named, picked
+from lamina.core.errors import DataError, quoted
+from lamina.data.box_files import Annotated, Said, named, number, picked, size_of
 from lamina.data.files import Entry, Files
 from lamina.data.labelling import ENDINGS, table
 from lamina.data.layout import PARTS
@@ -57,9 +57,10 @@ class CsvBoxes:
         for place, entry in enumerate(entries):
             below, head = table(contents[place], entry.name)
             columns = _columns(head)
-            assert columns is not None, "its head was looked at before"
-            for number, row in below if _has_head(head) else [(1, head), *below]:
-                where = f"{entry.name}, row {number}"
+            if columns is None:  # its first line was one, but a quote in it does not end there
+                raise DataError("a table of boxes", f"`{entry.name}` with the columns {quoted(head)}", "Save it again as CSV.")
+            for line, row in below if _has_head(head) else [(1, head), *below]:
+                where = f"{entry.name}, row {line}"
                 cell = _cell(row, columns.file)
                 picture = named(names.meant(cell, entry.name), cell, where)
                 if isinstance(picture, Refusal):
@@ -91,7 +92,7 @@ def _has_head(head: Sequence[str]) -> bool:
     """Whether the first row names columns; of a table without a head it names a picture, and four numbers or nothing."""
     some = [cell.strip() for cell in head[1:5]]
     is_picture = len(head) == 6 and head[0].lower().endswith(tuple(PICTURES))
-    return not (is_picture and (all(np.isfinite(_number(cell)) for cell in some) or not any(some)))
+    return not (is_picture and (all(np.isfinite(number(cell)) for cell in some) or not any(some)))
 
 
 def _first_row(content: bytes) -> list[str]:
@@ -104,25 +105,16 @@ def _first_row(content: bytes) -> list[str]:
 def _annotated(picture: str, where: str, rows: Sequence[tuple[list[str], Columns]]) -> Annotated:
     """The boxes of one picture; a row without a corner says that it is there."""
     boxes = [(row, at) for row, at in rows if any(_cell(row, place) for place in at.corners)]
-    corners = np.array([[_number(_cell(row, place)) for place in at.corners] for row, at in boxes]).reshape(-1, 4)
+    corners = np.array([[number(_cell(row, place)) for place in at.corners] for row, at in boxes]).reshape(-1, 4)
     lengths = np.array([at.lengths for _, at in boxes], bool)
     corners[lengths, 2:] += corners[lengths, :2]
     names = [_cell(row, at.label) if at.label >= 0 else NO_NAME for row, at in boxes]
-    ignored = np.array([_number(_cell(row, at.difficult)) == 1 for row, at in boxes], bool)
+    ignored = np.array([number(_cell(row, at.difficult)) == 1 for row, at in boxes], bool)
     row, at = rows[0]
     part = PARTS.get(_cell(row, at.part).lower(), "") or part_called(where.rpartition("/")[2]) or part_of(picture)
-    sides = [_number(_cell(row, place)) for place in at.size]
-    size = (int(sides[0]), int(sides[1])) if all(side >= 1 for side in sides) else None
+    size = size_of(*(_cell(row, place) for place in at.size))
     return Annotated(picture, corners, names, ignored, f"{where}, rows of `{picture.rpartition('/')[2]}`", part, size)
 
 
 def _cell(row: Sequence[str], place: int) -> str:
     return row[place].strip() if 0 <= place < len(row) else ""
-
-
-def _number(cell: str) -> float:
-    """A number, NaN where there is none."""
-    try:
-        return float(cell)
-    except ValueError:
-        return float("nan")

@@ -13,7 +13,7 @@ import numpy as np
 
 from lamina.core.data import Refusal
 from lamina.core.errors import DataError
-from lamina.data.box_files import Annotated, Said, named, picked, some_contents
+from lamina.data.box_files import Annotated, Said, named, number, picked, size_of, some_contents
 from lamina.data.files import Entry, Files
 from lamina.data.parts import part_of
 from lamina.data.picture_names import PictureNames
@@ -63,10 +63,9 @@ def _annotated(content: bytes, entry: Entry, names: PictureNames) -> Annotated |
     if isinstance(picture, Refusal):
         return picture
     objects = root.findall("object")
-    boxes = np.array([[_number(one.findtext(f"bndbox/{corner}")) for corner in CORNERS] for one in objects]).reshape(-1, 4)
-    ignored = np.array([_number(one.findtext("difficult", "0")) == 1 for one in objects], bool)
-    sides = [_number(root.findtext(f"size/{side}")) for side in ("height", "width")]
-    size = (int(sides[0]), int(sides[1])) if all(side >= 1 for side in sides) else None
+    boxes = np.array([[number(one.findtext(f"bndbox/{corner}")) for corner in CORNERS] for one in objects]).reshape(-1, 4)
+    ignored = np.array([number(one.findtext("difficult", "0")) == 1 for one in objects], bool)
+    size = size_of(root.findtext("size/height"), root.findtext("size/width"))
     return Annotated(picture, boxes, [(one.findtext("name") or "").strip() for one in objects], ignored, entry.name, size=size)
 
 
@@ -84,14 +83,6 @@ def parsed(content: bytes) -> Element:
 
 def _refuse_doctype(*words: object) -> None:
     raise ValueError("a document type is declared")
-
-
-def _number(text: str | None) -> float:
-    """A number, NaN where there is none."""
-    try:
-        return float(text or "nan")
-    except ValueError:
-        return float("nan")
 
 
 def _lists(files: Files) -> list[Entry]:
