@@ -84,7 +84,7 @@ def test_some_pictures_are_learned_by_heart(name: str) -> None:
     found, method = learner(name, {**STILL_PICTURES, "batch": ROWS})
     batch = method.split.batch(torch.arange(ROWS))
     first = update(found, method, 1, batch)["loss"]
-    for step in range(2, 60):
+    for step in range(2, 90):
         last = update(found, method, step, batch)["loss"]
     assert last < first / 3
     answers = Predictor(found.model, torch.device("cpu"))(batch["x"])
