@@ -11,11 +11,11 @@ from lamina.data.files import Entry, Files
 from lamina.data.report import say
 
 
-def inputs(files: Files, pictures: Sequence[Entry], allow_refused: float, spec: Spec) -> tuple[list[str], torch.Tensor]:
-    """The names of the pictures that can be read, and these (N, C, H, W) in the terms of the spec; refusals are said."""
+def inputs(files: Files, pictures: Sequence[Entry], allow_refused: float, name: str, spec: Spec) -> tuple[list[str], torch.Tensor]:
+    """The names of the pictures that can be read, and these (N, C, H, W) in the terms of the spec; refusals are said. name: of all."""
     assert isinstance(spec.input, Image), "photos are pictures"
     x, places, refused = in_memory(files, pictures, spec.input)
-    account = Account(len(places), (*files.listing.refused, *refused)).check(allow_refused, "the photos")
+    account = Account(len(places), (*files.listing.refused, *refused)).check(allow_refused, name)
     for line in account.lines():
         say(line)
     return [pictures[place].name for place in places], x

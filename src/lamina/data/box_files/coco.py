@@ -63,11 +63,13 @@ def annotated(found: Found, entry: Entry, names: PictureNames, said: Said) -> It
     categories: dict[Any, str] = {one.get("id"): str(one.get("name", "")).strip() for one in found["categories"] if isinstance(one, dict)}
     of_image = defaultdict[Any, list[Found]](list)
     for place, one in enumerate(found["annotations"], 1):
-        if isinstance(one, dict) and "bbox" in one and categories.get(_key(one.get("category_id"))):
-            of_image[_key(one.get("image_id"))].append(one)
+        if not isinstance(one, dict) or "bbox" not in one:
+            said.refused.append(Refusal(f"{entry.name}, annotation {place}", "an annotation without a box", "Draw it, or take it out."))
+        elif not categories.get(_key(one.get("category_id"))):
+            said.refused.append(Refusal(f"{entry.name}, annotation {place}", "a class that the file does not list",
+                                        f"Add the category {one.get('category_id')}, or take the box out."))
         else:
-            said.refused.append(Refusal(f"{entry.name}, annotation {place}", "a class that the file does not list, or no box",
-                                        "Add its category, or take it out."))
+            of_image[_key(one.get("image_id"))].append(one)
     part = part_called(entry.name.rpartition("/")[2]) or part_of(entry.name)
     for one in found["images"]:
         if isinstance(one, dict):

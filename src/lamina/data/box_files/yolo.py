@@ -30,8 +30,8 @@ class Yolo:
         stems = {_stem(entry.name).casefold() for entry in files.listing.entries if entry.ending in ENDINGS}
         texts = [entry for entry in picked(files.listing.entries, (".txt",), labels) if entry.name.rpartition("/")[2].lower() not in OTHERS]
         found = [entry for entry in texts if _stem(entry.name).casefold() in stems]
-        folders = {entry.name.rpartition("/")[0] for entry in found}
-        found += [entry for entry in texts if entry not in found and (FOLDER in entry.name.lower().split("/")[:-1])
+        known, folders = {entry.name for entry in found}, {entry.name.rpartition("/")[0] for entry in found}
+        found += [entry for entry in texts if entry.name not in known and FOLDER in entry.name.lower().split("/")[:-1]
                   and (not folders or entry.name.rpartition("/")[0] in folders)]
         written = [content for content in some_contents(files, found) if content.strip()]
         return found if written and sum(_is_written_so(content) for content in written) * 2 > len(written) else []

@@ -82,7 +82,7 @@ class BoxReader:
         return split_of(read, found, spec.target.names)
 
     def inputs(self, spec: Spec) -> tuple[Sequence[str], torch.Tensor]:
-        return inputs(self.files, self.pictures, self.config.allow_refused, spec)
+        return inputs(self.files, self.pictures, self.config.allow_refused, self.path.name, spec)
 
     def _account(self, found: Answers, read: Photos) -> Account:
         """Photos and boxes together; DataError where more than allowed are refused."""

@@ -79,7 +79,7 @@ class MaskReader:
     def inputs(self, spec: Spec) -> tuple[Sequence[str], torch.Tensor]:
         names = {mask.name for mask in paired(self.files.listing.entries).mask.values()}
         pictures = [entry for entry in self.files.listing.entries if entry.ending in ENDINGS and entry.name not in names]
-        return inputs(self.files, pictures, self.config.allow_refused, spec)
+        return inputs(self.files, pictures, self.config.allow_refused, self.path.name, spec)
 
     def _account(self, found: Answers, read: Photos) -> Account:
         refused = (*self.files.listing.refused, *found.refused, *read.refused)

@@ -90,7 +90,7 @@ class PhotoReader:
         return ArraySplit(read.pictures, y, where=read.names, rows=read.rows)
 
     def inputs(self, spec: Spec) -> tuple[Sequence[str], torch.Tensor]:
-        return inputs(self.files, self.pictures, self.config.allow_refused, spec)
+        return inputs(self.files, self.pictures, self.config.allow_refused, self.path.name, spec)
 
     def _photos(self, used: Sequence[Entry], image: object = None) -> Photos:
         if not used:
