@@ -27,11 +27,33 @@ class Neighbours:
 
 def ask(split: Split) -> Neighbours:
     """Pictures (C, H, W) uint8 and classes of a training split, of which some are drawn, the same each time."""
-    drawn = torch.randperm(len(split), generator=rng.generator(0, 0, "neighbours"))[:PICTURES]
-    if len(drawn) < 2:
+    some = split.batch(_drawn(len(split), PICTURES))
+    return _asked(_small(some["x"]), some["y"])
+
+
+def ask_objects(split: Split) -> Neighbours:
+    """The same of the objects of pictures with boxes, each cut out and brought to one size."""
+    some = split.batch(_drawn(len(split), PICTURES // 4))
+    height, width = some["x"].shape[2:]
+    corners = some["boxes"].round().int()
+    corners[:, :2].clamp_(min=0)
+    corners[:, 2:] = torch.minimum(corners[:, 2:], torch.tensor([width, height]))
+    whole = ((corners[:, 2:] - corners[:, :2]) > 1).all(1).nonzero().flatten()[:PICTURES].tolist()
+    cut = [some["x"][some["box_image"][n], :, y0:y1, x0:x1] for n in whole for x0, y0, x1, y1 in [corners[n].tolist()]]
+    if not cut:
         return Neighbours(0.0, 0.0)
-    some, asking = split.batch(drawn), max(1, len(drawn) // 6)
-    x, y = _small(some["x"]), some["y"]
+    return _asked(torch.cat([augment.resize(one[None], SIDE, SIDE) for one in cut]), some["box_class"][whole])
+
+
+def _drawn(count: int, most: int) -> torch.Tensor:
+    return torch.randperm(count, generator=rng.generator(0, 0, "neighbours"))[:most]
+
+
+def _asked(x: torch.Tensor, y: torch.Tensor) -> Neighbours:
+    """A sixth of small pictures (N, C, h, w) asks, the others answer."""
+    if len(x) < 2:
+        return Neighbours(0.0, 0.0)
+    asking = max(1, len(x) // 6)
     shelf, classes = x[asking:].flatten(1), y[asking:]
     right, mirrored = (
         (classes[_nearest(shelf, asked.flatten(1))] == y[:asking]).float().mean().item() for asked in (x[:asking], x[:asking].flip(3))

@@ -5,6 +5,8 @@ from typing import Any
 from lamina.core.data import Data
 from lamina.core.task import Choice, Quality
 from lamina.methods.fine_tuning import FROM_PUBLISHED
+from lamina.tasks import neighbours
+from lamina.tasks.recipes import MIRRORED
 
 EPOCHS = {"boxes": {"fast": 10.0, "good": 40.0, "best": 100.0}, "masks": {"fast": 15.0, "good": 60.0, "best": 150.0}}
 ENOUGH, MOST_EPOCHS = 250, 300.0  # pictures; of fewer, each is shown more often
@@ -14,7 +16,7 @@ def boxes(data: Data, quality: Quality) -> Choice:
     """A light single-shot detector on a network that has seen ImageNet."""
     words: dict[str, Any] = {
         "epochs": _epochs("boxes", data, quality), "batch": 8, "learning_rate": 1e-3, "schedule": "one_cycle", "weight_decay": 0.01,
-        "ema": 0.99, "flip": True, "zoom": 0.5, "colour": 0.2, "clip": 10.0,
+        "ema": 0.99, "flip": _may_be_mirrored(data), "zoom": 0.5, "colour": 0.2, "clip": 10.0,
     }  # fmt: skip
     scratch = Choice("ssd", "detection", words | {"epochs": min(2 * words["epochs"], MOST_EPOCHS)})
     return Choice("ssd", "detection", {**words, **FROM_PUBLISHED}, scratch=scratch)
@@ -28,6 +30,12 @@ def masks(data: Data, quality: Quality) -> Choice:
     }  # fmt: skip
     scratch = Choice("deeplab", "segmentation", words | {"epochs": min(2 * words["epochs"], MOST_EPOCHS)})
     return Choice("deeplab", "segmentation", {**words, **FROM_PUBLISHED}, scratch=scratch)
+
+
+def _may_be_mirrored(data: Data) -> bool:
+    """Whether objects are known in the mirror too: a car is, a digit is not."""
+    found = neighbours.ask_objects(data.train)
+    return found.mirrored > MIRRORED * found.right
 
 
 def _epochs(kind: str, data: Data, quality: Quality) -> float:
