@@ -10,6 +10,7 @@ from lamina.tasks.recipes import MIRRORED
 
 EPOCHS = {"boxes": {"fast": 10.0, "good": 40.0, "best": 100.0}, "masks": {"fast": 15.0, "good": 60.0, "best": 150.0}}
 ENOUGH, MOST_EPOCHS = 250, 300.0  # pictures; of fewer, each is shown more often
+SHOWN, LEAST_EPOCHS = 20_000, 0.2  # pictures that are shown in all where there are many; but for this share of the epochs at least
 
 
 def boxes(data: Data, quality: Quality) -> Choice:
@@ -39,5 +40,7 @@ def _may_be_mirrored(data: Data) -> bool:
 
 
 def _epochs(kind: str, data: Data, quality: Quality) -> float:
-    """Each of few pictures is shown more often."""
-    return min(round(EPOCHS[kind][quality] * max(0.2, ENOUGH / len(data.train)) ** 0.5, 1), MOST_EPOCHS)
+    """Each of few pictures is shown more often, each of many less often."""
+    usual = EPOCHS[kind][quality]
+    wanted = min(usual * (ENOUGH / len(data.train)) ** 0.5, usual / EPOCHS[kind]["good"] * SHOWN / len(data.train))
+    return round(min(max(wanted, LEAST_EPOCHS * usual), MOST_EPOCHS), 1)
