@@ -328,6 +328,7 @@ BAD = {
     "50,50,50,80": ("box 1", "a box without a size"),
     "nan,10,20,20": ("box 1", "a corner that is no number"),
     "left,10,20,20": ("box 1", "a corner that is no number"),
+    "1e308,10,1e309,20": ("box 1", "a corner that is no number"),
     "300,300,400,400": ("box 1", "a box wholly outside the picture"),
     "0.1,0.2,0.5,0.6": ("box 1", "fractions where pixels are expected"),
 }
