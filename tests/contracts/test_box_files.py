@@ -328,6 +328,7 @@ BAD = {
     "50,50,50,80": ("box 1", "a box without a size"),
     "nan,10,20,20": ("box 1", "a corner that is no number"),
     "left,10,20,20": ("box 1", "a corner that is no number"),
+    "1e308,10,1e309,20": ("box 1", "a corner that is no number"),
     "300,300,400,400": ("box 1", "a box wholly outside the picture"),
     "0.1,0.2,0.5,0.6": ("box 1", "fractions where pixels are expected"),
 }
@@ -535,6 +536,21 @@ def test_duplicates_stay_on_one_side(tmp_path: Path) -> None:
         data = read(tmp_path, seed)
         sides = [{name[:-6] for name in split.where} for split in (data.train, data.valid, data.test)]  # type: ignore[attr-defined]
         assert sum(map(len, sides)) == len(set.union(*sides)) == 20
+
+
+def test_one_camera_is_no_reason_to_stop(tmp_path: Path) -> None:
+    """All photos show one place and are nearly alike; what moves in them is to be found. Exact copies still stay together."""
+    rows = ["file,xmin,ymin,xmax,ymax,class"]
+    for i in range(20):
+        shown = photo(0)
+        shown.paste((255, 0, 0), (5 + 7 * (i // 2), 50, 13 + 7 * (i // 2), 58))
+        shown.save(tmp_path / f"{i}.png")
+        rows.append(f"{i}.png,{5 + 7 * (i // 2)},50,{13 + 7 * (i // 2)},58,a")
+    (tmp_path / "b.csv").write_text("\n".join(rows))
+    data = read(tmp_path)
+    assert any("as of one camera" in line for line in data.meaning)
+    sides = [{int(name[:-4]) // 2 for name in split.where} for split in (data.train, data.valid, data.test)]  # type: ignore[attr-defined]
+    assert sum(map(len, sides)) == len(set.union(*sides)) == 10
 
 
 def test_five_thousand_boxes_in_one_photo_and_a_large_photo(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ FORMATS = Registry("way of writing boxes", {
 })  # fmt: skip
 SAMPLED = 8  # files that are looked into, to know what they are
 MOST_OF_ONE = 1 << 30  # bytes of one file
-MOST_SIDE = 1e6  # pixels
+MOST_SIDE, MOST_NUMBER = 1e6, 1e12  # pixels of a side; what a corner can be at all
 
 
 @dataclass(frozen=True)
@@ -103,11 +103,12 @@ def some_contents(files: Files, entries: Sequence[Entry]) -> list[bytes]:
 
 
 def number(told: object) -> float:
-    """A number, NaN for what is none or is too large for one."""
+    """A number, NaN for what is none or is too large to be reckoned with."""
     try:
-        return float(told) if isinstance(told, int | float | str) else float("nan")
+        found = float(told) if isinstance(told, int | float | str) else float("nan")
     except (ValueError, OverflowError):
         return float("nan")
+    return found if abs(found) < MOST_NUMBER else float("nan")
 
 
 def size_of(height: object, width: object) -> tuple[int, int] | None:

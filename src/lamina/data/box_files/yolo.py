@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lamina.core.data import Refusal
-from lamina.data.box_files import Annotated, Said, named, picked, some_contents
+from lamina.data.box_files import Annotated, Said, named, number, picked, some_contents
 from lamina.data.box_files.yolo_names import names_of
 from lamina.data.files import Entry, Files
 from lamina.data.parts import part_of
@@ -56,15 +56,15 @@ class Yolo:
 
 def _annotated(content: bytes, entry: Entry, picture: str, known: dict[int, str], said: Said) -> Annotated:
     boxes, classes = [], []
-    for number, line in enumerate(content.decode("utf-8", errors="replace").splitlines(), 1):
+    for place, line in enumerate(content.decode("utf-8", errors="replace").splitlines(), 1):
         if not line.strip():
             continue
         found = _line(line)
         if found is None:
-            said.refused.append(Refusal(f"{entry.name}, line {number}", "a line that is no box",
+            said.refused.append(Refusal(f"{entry.name}, line {place}", "a line that is no box",
                                         "Write `class x y width height`, with numbers between 0 and 1."))
         elif known and found[0] not in known:
-            said.refused.append(Refusal(f"{entry.name}, line {number}", "a class number without a name",
+            said.refused.append(Refusal(f"{entry.name}, line {place}", "a class number without a name",
                                         f"Add the name of {found[0]} to the list of names, or take the line out."))
         else:
             classes.append(known.get(found[0], f"class {found[0]}"))
@@ -76,7 +76,7 @@ def _line(line: str) -> tuple[int, list[float]] | None:
     """The class and the corners that a line gives; None where it is no box."""
     words = re.split(r"[\s,]+", line.strip())
     try:
-        values = [float(word) for word in words]
+        values = [number(float(word)) for word in words]
     except ValueError:
         return None
     if len(values) < BOX or len(values) % 2 == 0 or not values[0].is_integer() or values[0] < 0:
