@@ -15,7 +15,6 @@ ROWS_FOR_A_COLUMN = 100  # with so many, a bent boundary is shown by the data an
 ENOUGH_PICTURES = 50_000  # with fewer, each is shown more often
 MOST_EPOCHS = 40.0
 ENOUGH_PHOTOS = 2500  # with fewer, each is shown more often
-FEW_PHOTOS = 500  # with fewer, steps are shorter: a head that was fitted on them is easily lost
 SIDE_OF_A_PHOTO = 96  # pixels
 LEAST_SIDE, MOST_SIDE = 16, 64  # pixels of a picture that is small, and has something to learn from
 EASY = 0.87  # share of pictures that their nearest neighbour knows
@@ -67,8 +66,8 @@ def transfer(spec: Spec, quality: Quality, rows: int) -> Choice:
     """Transfer with the settings for photos, chosen on held-out parts of the training photos of flowers: results/flowers.md."""
     epochs = {"fast": 0.0, "good": 4.0, "best": 8.0}[quality] * max(1.0, ENOUGH_PHOTOS / rows) ** 0.5
     words: dict[str, Any] = {
-        "epochs": min(round(epochs, 1), MOST_EPOCHS), "flip": True, "learning_rate": 3e-4 if rows < FEW_PHOTOS else 1e-3,
-        "schedule": "one_cycle", "weight_decay": 0.01, "crop": 0.4, "label_smoothing": 0.1, "thaw": 4, "mirror": True,
+        "epochs": min(round(epochs, 1), MOST_EPOCHS), "flip": True, "learning_rate": 1e-3, "schedule": "one_cycle",
+        "weight_decay": 0.01, "crop": 0.4, "label_smoothing": 0.1, "thaw": 4, "mirror": True,
     }  # fmt: skip
     if not isinstance(spec.target, Classes):
         del words["label_smoothing"]
