@@ -132,4 +132,5 @@ def test_wrong_words_are_refused(place: Path, tmp_path: Path) -> None:
     assert "bad.mp4" in lamina("predict", place / "found", tmp_path / "bad.mp4", fails=True).stderr
     assert "gone.jpg" in lamina("predict", place / "found", "gone.jpg", fails=True).stderr
     assert "boxes" in lamina("train", place / "boxes", "--task", "segment", fails=True).stderr
+    assert "--why" in lamina("predict", place / "found", place / "boxes/images/000.png", "--why", fails=True).stderr
     assert "--smooth" in lamina("predict", place / "painted", place / "drive.mp4", "--smooth", "2", fails=True).stderr

@@ -12,7 +12,7 @@ from lamina.data.duplicates import Pair
 from lamina.data.parts import parted
 from lamina.data.parts import told as parts_told
 from lamina.data.photo_cache import Photos
-from lamina.data.photo_twins import grouped, told, twins
+from lamina.data.photo_twins import grouped, named, told, twins
 
 MOST_ALIKE = 0.5  # share of the photos that one group of near duplicates may hold
 ONE_CAMERA = ("most photos look nearly alike, as of one camera: only exact copies stay on one side of a cut, so that the test may be "
@@ -26,7 +26,7 @@ def cut_scenes(spec: Spec, rows: Divisible, read: Photos, part: Sequence[str], p
     parts = parted(rows, part)
     given = Given(parts.get("valid"), parts.get("test"), groups[torch.tensor([one == "train" for one in part])])
     data = cut("", spec, parts["train"], seed, given)
-    return replace(data, meaning=(*parts_told(part, parts_by), *told(same, part, [0] * len(part)), *lines))
+    return replace(data, meaning=(*parts_told(part, parts_by), *told(same, part, [0] * len(part)), *lines), twins=named(same, read.names))
 
 
 def _together(same: Sequence[Pair], names: Sequence[str]) -> tuple[torch.Tensor, list[str]]:
