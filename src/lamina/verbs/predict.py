@@ -65,7 +65,7 @@ def predict(folder: Path, words: Sequence[str], wish: Wish = Wish()) -> Iterable
     place = wish.out or folder / "predictions"
     if trained.task.takes(trained.spec) == "photos":
         if wish.explain:
-            raise UsageError("answers that one reason can be given for, as classes and numbers", f"`--why` for the task `{trained.task.name}`",
+            raise UsageError("answers that have one reason, as classes and numbers", f"`--why` for `{trained.task.name}`",
                              "Leave it out: `report.html` shows the worst photos.")
         return _of_photos(trained, words, place, wish)
     return _of_rows(trained, words, place, wish.explain)
