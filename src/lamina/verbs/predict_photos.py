@@ -65,7 +65,7 @@ class Seen:
 
 def photos(trained: Trained, inputs: Sequence[tuple[str, Any]], asked: Sequence[str], clock: Clock) -> Iterator[tuple[str, Any]]:
     """The name and the `Objects` or `Regions` of each photo. One that was named is read or refused; of a folder what cannot be is said."""
-    image, read = trained.spec.input, 0
+    image, read, told = trained.spec.input, 0, time.monotonic()
     assert isinstance(image, Image), "boxes and masks are of pictures"
     for start in range(0, len(inputs), AT_ONCE):
         clock.start()
@@ -78,6 +78,9 @@ def photos(trained: Trained, inputs: Sequence[tuple[str, Any]], asked: Sequence[
             clock.stop("network")
             clock.photos += len(some)
             yield from zip([name for name, _ in some], answers, strict=True)
+        if time.monotonic() - told > SECONDS_BETWEEN:
+            told = time.monotonic()
+            say(_progress("photo", clock, len(inputs)))
     if not read:
         raise DataError("a picture that can be read", f"none of {len(inputs)}", "Open one in a viewer: they may be damaged.")
 
@@ -108,7 +111,7 @@ def film(trained: Trained, word: str, out: Path, smooth: float) -> Seen:
                 clock.stop("draw")
                 if time.monotonic() - last > SECONDS_BETWEEN:
                     last = time.monotonic()
-                    say(_progress(clock, sheet.frames))
+                    say(_progress("frame", clock, sheet.frames))
         broken = source.broken
     say(str(clock).replace("photos", "frames"))
     words = f"{clock.photos} frames, {broken} that could not be read; drawn: {target}"
@@ -143,7 +146,7 @@ def _answer(trained: Trained, photo: Photo, smooth: float, before: torch.Tensor 
     return regions(p, photo, trained.spec), p
 
 
-def _progress(clock: Clock, frames: int) -> str:
-    spent = clock.decode + clock.network + clock.draw
-    left = f" of about {frames}, {spent / clock.photos * max(0, frames - clock.photos):.0f} s left" if frames else ""
-    return f"frame {clock.photos}{left}, {clock.photos / spent:.1f} a second"
+def _progress(what: str, clock: Clock, total: int) -> str:
+    spent, done = clock.decode + clock.network + clock.draw, max(clock.photos, 1)
+    left = f" of about {total}, {spent / done * max(0, total - done):.0f} s left" if total else ""
+    return f"{what} {clock.photos}{left}, {clock.photos / max(spent, 1e-9):.1f} a second"
