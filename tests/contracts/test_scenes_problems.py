@@ -16,6 +16,7 @@ from PIL import Image as pil
 from lamina.commands import main
 from lamina.core.batch import Batch
 from lamina.core.data import Data
+from lamina.core.drawn import colours_of
 from lamina.core.spec import IGNORED, Boxes, Image, Mask, Spec
 from lamina.data.box_split import BoxSplit, Objects
 from lamina.data.mask_split import MaskSplit
@@ -23,7 +24,7 @@ from lamina.oversight.framing import questions
 from lamina.oversight.problems import Problem, problems
 from lamina.oversight.rows import Rows
 from lamina.oversight.scenes_problems import CROWDED
-from lamina.oversight.scenes_shown import colours_of, marked
+from lamina.oversight.scenes_shown import marked
 
 SIDE, COUNT = 96, 60
 Box = tuple[float, float, float, float]

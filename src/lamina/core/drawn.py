@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from lamina.core.spec import Boxes, Mask
+
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 Colour = tuple[int, int, int]
 GOLDEN = 0.618034  # of the circle of hues from one class to the next: neighbours differ, however many there are
@@ -21,6 +23,12 @@ def colours(count: int) -> tuple[Colour, ...]:
     hues = ((0.58 + GOLDEN * n) % 1 for n in range(count))
     made = (colorsys.hsv_to_rgb(hue, 0.85 - 0.25 * (n // 8 % 2), 0.95 - 0.3 * (n // 16 % 2)) for n, hue in enumerate(hues))
     return tuple((round(255 * r), round(255 * g), round(255 * b)) for r, g, b in made)
+
+
+def colours_of(target: Boxes | Mask) -> tuple[Colour, ...]:
+    """A colour for each class: those that masks bring with them, or `colours`."""
+    brought = target.colours if isinstance(target, Mask) else ()
+    return brought or colours(target.size)
 
 
 def with_boxes(photo: Pixels, boxes: Sequence[Sequence[float]], words: Sequence[str], inks: Sequence[Colour]) -> Pixels:

@@ -9,10 +9,10 @@ import torch
 
 from lamina.core.data import Split
 from lamina.core.detector import Truth
-from lamina.core.drawn import colours, with_boxes, with_mask
+from lamina.core.drawn import colours, colours_of, with_boxes, with_mask
 from lamina.core.spec import Boxes, Mask, Spec
 from lamina.metrics.box_matching import match
-from lamina.oversight.page import Html, figure, picture, section, table, tag
+from lamina.oversight.page import Html, figure, key, picture, section, table, tag
 from lamina.oversight.shown import name_of
 
 WORST, SIDE = 12, 320
@@ -43,7 +43,8 @@ def of_masks(split: Split, spec: Spec, answers: torch.Tensor, found: Mapping[str
     parts = [section("Class by class", table(head, sorted(rows, key=lambda row: float(str(row[2]).split()[0])))),
              section("What is taken for what", _confusions(found["confusion"], names))]
     worst = [_mask_pair(split, spec.target, answers[row], row, float(scores[row])) for row in _worst(scores)]
-    return [*parts, section("Worst photos", tag("p", "Left what is there, right what was said."), _legend(spec.target), *worst)]
+    about, inks = tag("p", "Left what is there, right what was said."), key(zip(names, colours_of(spec.target), strict=True))
+    return [*parts, section("Worst photos", about, inks, *worst)]
 
 
 def _worst(scores: torch.Tensor) -> list[int]:
@@ -53,7 +54,7 @@ def _worst(scores: torch.Tensor) -> list[int]:
 
 def _box_pair(split: Split, spec: Spec, answer: torch.Tensor, row: int, threshold: float) -> Html:
     assert isinstance(spec.target, Boxes), "boxes were predicted"
-    names, inks = spec.target.names, colours(spec.target.size)
+    names, inks = spec.target.names, colours_of(spec.target)
     batch = split.batch(torch.tensor([row]))
     photo, truth = _pixels(batch["x"][0]), Truth.of(batch)
     sure = answer[answer[:, 4] >= max(threshold, 1e-6)]
@@ -82,7 +83,7 @@ def _matched(answer: torch.Tensor, truth: Truth) -> tuple[torch.Tensor, torch.Te
 
 def _mask_pair(split: Split, target: Mask, answer: torch.Tensor, row: int, score: float) -> Html:
     batch = split.batch(torch.tensor([row]))
-    inks = target.colours or colours(target.size)
+    inks = colours_of(target)
     photo = _pixels(batch["x"][0])
     there, said = (with_mask(photo, mask.byte().numpy(), inks) for mask in (batch["y"][0], answer))
     return _pair(there, said, f"{name_of(split, row)}: mean IoU {100 * score:.0f} %")
@@ -97,12 +98,6 @@ def _pixels(x: torch.Tensor) -> np.ndarray:
     """(C, H, W) bytes as (H, W, 3)."""
     shown = x.expand(3, -1, -1) if len(x) == 1 else x
     return np.ascontiguousarray(shown.movedim(0, -1).numpy())
-
-
-def _legend(target: Mask) -> Html:
-    inks = target.colours or colours(target.size)
-    return tag("p", *(Html(f'<span style="border-left:1rem solid rgb{ink};padding:0 .8rem 0 .3rem">{escape(name)}</span> ')
-                      for name, ink in zip(target.names, inks, strict=True)))
 
 
 def _confusions(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> Html:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from lamina.core.batch import Batch
+from lamina.core.drawn import colours_of
 from lamina.core.spec import IGNORED, Boxes, Mask
 from lamina.oversight import page
 from lamina.oversight.page import Html
@@ -16,19 +17,9 @@ if TYPE_CHECKING:
     from lamina.oversight.rows import Rows
 
 SHOWN, SIDE = 12, 288  # pictures of the page, and their longer side in pixels
-COLOURS = ((255, 60, 60), (60, 200, 80), (70, 120, 255), (255, 200, 40), (220, 80, 220), (60, 210, 220), (255, 140, 30), (160, 110, 255))
 FAINT = (140, 140, 140)  # of a box that is neither learned nor judged
 OVER = 0.55  # how strongly a mask covers its picture
 MOST_WORDS = 4
-
-Colour = tuple[int, int, int]
-
-
-def colours_of(target: Boxes | Mask) -> tuple[Colour, ...]:
-    """A colour for each class: those that masks bring with them, or a row that begins anew when it is at its end."""
-    if isinstance(target, Mask) and target.colours:
-        return target.colours
-    return tuple(COLOURS[place % len(COLOURS)] for place in range(target.size))
 
 
 def marked(batch: Batch, target: Boxes | Mask) -> torch.Tensor:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from lamina.baselines.scenes import of_masks
 from lamina.core.data import Data, Split, batches
-from lamina.core.drawn import colours
+from lamina.core.drawn import colours_of
 from lamina.core.predictions import Drawable, Prediction, Regions
 from lamina.core.spec import Image, Mask, Spec
 from lamina.core.task import Choice, Evaluation, Predicting, Quality, Takes
@@ -68,4 +68,4 @@ def regions(answer: torch.Tensor, photo: Photo, spec: Spec) -> Regions:
     assert isinstance(spec.target, Mask), "logits of classes"
     classes = photo.unplaced(answer).argmax(0).byte()
     classes = F.interpolate(classes[None, None], photo.pixels.shape[:2])[0, 0]  # nearest; of huge photos only it changes anything
-    return Regions(classes.numpy(), spec.target.names, photo.pixels, spec.target.colours or colours(spec.target.size))
+    return Regions(classes.numpy(), spec.target.names, photo.pixels, colours_of(spec.target))
