@@ -16,6 +16,7 @@ from lamina.baselines.tables import log_probabilities
 from lamina.core import rng
 from lamina.core.data import Split, batches
 from lamina.core.spec import IGNORED
+from lamina.nn.pyramid import resized
 
 MOST_PIXELS = 50_000  # that are learned from; far past the point where more of them help
 MOST_ANSWERED = 3_000  # places of a picture, between which answers are enlarged
@@ -33,7 +34,7 @@ class PlaceRival:
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """The rival's output for a batch."""
-        return _enlarged(self.logits[None], x).expand(len(x), -1, -1, -1)
+        return resized(self.logits[None], x).expand(len(x), -1, -1, -1)
 
 
 class PixelRival:
@@ -50,7 +51,7 @@ class PixelRival:
         step = max(1, round(math.sqrt(x.shape[2] * x.shape[3] / MOST_ANSWERED)))
         rows = described(x)[..., step // 2 :: step, step // 2 :: step].movedim(1, -1)  # (B, h, w, D)
         logits = torch.from_numpy(self._answer(rows.flatten(0, 2).numpy()).astype(np.float32))
-        return _enlarged(logits.view(*rows.shape[:3], -1).movedim(-1, 1), x)
+        return resized(logits.view(*rows.shape[:3], -1).movedim(-1, 1), x)
 
 
 def most_frequent(train: Split, classes: int) -> PlaceRival:
@@ -112,7 +113,3 @@ def _counts(train: Split, classes: int) -> torch.Tensor:
 
 def _log_shares(counts: torch.Tensor) -> torch.Tensor:
     return (counts / counts.sum(0).clamp_min(LEAST)).clamp_min(LEAST).log()
-
-
-def _enlarged(logits: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    return logits if logits.shape[2:] == x.shape[2:] else F.interpolate(logits, x.shape[2:], mode="bilinear", align_corners=False)

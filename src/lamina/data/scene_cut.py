@@ -6,17 +6,23 @@ from dataclasses import replace
 import torch
 
 from lamina.core.data import Data
-from lamina.core.spec import Spec
+from lamina.core.spec import Image, Spec
 from lamina.data.arrays import Divisible, Given, cut
 from lamina.data.duplicates import Pair
+from lamina.data.files import Entry, Files
 from lamina.data.parts import parted
 from lamina.data.parts import told as parts_told
-from lamina.data.photo_cache import Photos
+from lamina.data.photo_cache import Photos, photos
 from lamina.data.photo_twins import grouped, named, told, twins
 
 MOST_ALIKE = 0.5  # share of the photos that one group of near duplicates may hold
 ONE_CAMERA = ("most photos look nearly alike, as of one camera: only exact copies stay on one side of a cut, so that the test may be "
               "easier than new places will be")  # fmt: skip
+
+
+def decoded(files: Files, used: Sequence[Entry], image: Image) -> Photos:
+    """The photos on their canvas."""
+    return photos(files, used, f"scenes {image.model_dump_json()}", lambda: image)
 
 
 def cut_scenes(spec: Spec, rows: Divisible, read: Photos, part: Sequence[str], parts_by: str, seed: int) -> Data:

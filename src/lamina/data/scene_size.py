@@ -45,6 +45,11 @@ def canvas_of_masks(heads: Sequence[Head], asked: int) -> tuple[Image, str]:
     return _image(heads, asked or min(MASK_LONGEST, most), MASK_STRIDE, fit), "as asked" if asked else f"at most {MASK_LONGEST}"
 
 
+def size_told(image: Image, why: str) -> str:
+    """The canvas in words."""
+    return f"{image.height} x {image.width} pixels ({why}; `data.size=N` overrules it)"
+
+
 def _image(heads: Sequence[Head], long: int, stride: int, fit: Fit) -> Image:
     """The commonest shape of the photos at a longer side of `long`, both sides rounded up to a stride."""
     (height, width), _ = Counter(_shape(head) for head in heads).most_common(1)[0]

@@ -37,15 +37,18 @@ def rates(model: nn.Module, decay: float) -> dict[nn.Parameter, float]:
 def hold(model: nn.Module, config: FineTuning) -> None:
     """Put what is to keep its weights or its averages into that state; the learner puts all into training again after a validation."""
     for place, (_, stage) in enumerate(_stages(model)):
-        if place < config.still:
-            stage.eval()
-        for layer in stage.modules():
-            depthwise = isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels > 1
-            moves = place >= config.still and (config.depthwise or not depthwise)
-            for p in layer.parameters(recurse=False):
-                p.requires_grad_(moves)
-            if isinstance(layer, _BatchNorm) and not config.averages:
-                layer.eval()
+        let_learn(stage, place >= config.still, config.depthwise, config.averages)
+
+
+def let_learn(stage: nn.Module, learns: bool, depthwise: bool, averages: bool) -> None:
+    """Train a stage, or put it into evaluation mode. In one that learns, depthwise kernels and the averages of normalization may stay."""
+    stage.train(learns)
+    for layer in stage.modules():
+        held = not learns or (not depthwise and isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels > 1)
+        for p in layer.parameters(recurse=False):
+            p.requires_grad_(not held)
+        if isinstance(layer, _BatchNorm) and not averages:
+            layer.eval()
 
 
 def _stages(model: nn.Module) -> list[tuple[str, nn.Module]]:

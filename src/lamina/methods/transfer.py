@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from lamina.core.backbone import Backbone, features
 from lamina.core.batch import Batch
@@ -24,6 +23,7 @@ from lamina.core.errors import UsageError
 from lamina.core.method import Learning, Pace
 from lamina.core.spec import Spec
 from lamina.methods import linear_head, supervised
+from lamina.methods.fine_tuning import let_learn
 from lamina.nn.scaled import Scaled
 
 
@@ -140,18 +140,7 @@ class Transfer:
 def thaw(net: Backbone, stages: int, config: Config) -> None:
     """Let the head and so many stages below it be trained, and put all others into evaluation mode."""
     for depth, (_, stage) in enumerate(reversed(net.stages())):
-        learns = depth <= stages
-        stage.train(learns)
-        for layer in stage.modules():
-            held = not learns or (_is_depthwise(layer) and not config.depthwise)
-            for p in layer.parameters(recurse=False):
-                p.requires_grad_(not held)
-            if isinstance(layer, _BatchNorm) and not config.averages:
-                layer.eval()
-
-
-def _is_depthwise(layer: nn.Module) -> bool:
-    return isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels > 1
+        let_learn(stage, depth <= stages, config.depthwise, config.averages)
 
 
 def _featured(learner: Learning, batch: Batch) -> Batch:

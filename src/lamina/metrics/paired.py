@@ -11,6 +11,7 @@ import math
 import torch
 
 from lamina.core import rng
+from lamina.metrics.bootstrap import middle
 from lamina.metrics.intervals import Z, of_mean
 
 DRAWS = 2000
@@ -35,7 +36,7 @@ def shares(one: torch.Tensor, other: torch.Tensor) -> tuple[float, float, float]
 def means(one: torch.Tensor, other: torch.Tensor, seed: int = 0) -> tuple[float, float, float]:
     """(difference, low, high) of the mean of `one` less that of `other`; (N,) numbers each. The percentile bootstrap."""
     gained = (one - other).double()
-    low, high = _middle(_drawn_means(gained[None], seed)[0])
+    low, high = middle(_drawn_means(gained[None], seed)[0])
     return gained.mean().item(), low, high
 
 
@@ -49,7 +50,7 @@ def roots(one: torch.Tensor, other: torch.Tensor, seed: int = 0) -> tuple[float,
         half = of_mean(0.0, each.std().item(), len(one))[1]
         return left - right, left - right - half, left - right + half
     drawn = _drawn_means(both, seed).sqrt()  # (2, DRAWS)
-    low, high = _middle(drawn[0] - drawn[1])
+    low, high = middle(drawn[0] - drawn[1])
     return left - right, low, high
 
 
@@ -59,7 +60,7 @@ def of_root(squared: torch.Tensor, seed: int = 0) -> tuple[float, float]:
         mean = squared.double().mean().item()
         low, high = of_mean(mean, squared.double().std().item(), len(squared))
         return math.sqrt(max(low, 0.0)), math.sqrt(high)
-    return _middle(_drawn_means(squared.double()[None], seed)[0].sqrt())
+    return middle(_drawn_means(squared.double()[None], seed)[0].sqrt())
 
 
 def _drawn_means(values: torch.Tensor, seed: int) -> torch.Tensor:
@@ -72,9 +73,3 @@ def _drawn_means(values: torch.Tensor, seed: int) -> torch.Tensor:
         places = torch.randint(rows, (min(at_once, DRAWS - start), rows), generator=random)
         found.append(torch.stack([one[places].mean(1) for one in values]))
     return torch.cat(found, 1)
-
-
-def _middle(drawn: torch.Tensor) -> tuple[float, float]:
-    """What the middle 95 % of the draws lie between."""
-    low, high = drawn.quantile(torch.tensor([0.025, 0.975], dtype=drawn.dtype)).tolist()
-    return low, high

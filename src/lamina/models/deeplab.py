@@ -22,9 +22,10 @@ from lamina.core.backbone import Backbone, State
 from lamina.core.config import knob
 from lamina.core.errors import UsageError
 from lamina.core.spec import Spec
-from lamina.models.per_pixel import conv_norm, enlarged, pictures_with_masks, pyramid_of, resized
+from lamina.models.per_pixel import conv_norm, enlarged, pictures_with_masks, pyramid_of
 from lamina.nn.dropout import Dropout
 from lamina.nn.init import he_outputs
+from lamina.nn.pyramid import resized
 
 PAPER_RATES, PAPER_PLACES = (6, 12, 18), 33  # of 513 px at an output stride of 16
 STRIDES = (8, 16, 32)

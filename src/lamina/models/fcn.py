@@ -20,9 +20,10 @@ from lamina.core.backbone import Backbone, State
 from lamina.core.config import knob
 from lamina.core.spec import Spec
 from lamina.models import deeplab
-from lamina.models.per_pixel import conv_norm, enlarged, pictures_with_masks, pyramid_of, resized
+from lamina.models.per_pixel import conv_norm, enlarged, pictures_with_masks, pyramid_of
 from lamina.nn.dropout import Dropout
 from lamina.nn.init import he_outputs
+from lamina.nn.pyramid import resized
 
 DILATED = 8  # the stride of the coarsest maps
 

@@ -2,7 +2,6 @@
 
 import torch
 from torch import nn
-from torch.nn.functional import interpolate
 
 from lamina.core.backbone import Backbone, pictures
 from lamina.core.config import build, config_of
@@ -11,7 +10,7 @@ from lamina.core.spec import Classes, Image, Mask, Spec
 from lamina.models import MODELS
 from lamina.models.weights import words
 from lamina.nn.dilation import dilate
-from lamina.nn.pyramid import Pyramid
+from lamina.nn.pyramid import Pyramid, resized
 
 
 def pictures_with_masks(spec: Spec, model: str) -> Image:
@@ -45,11 +44,6 @@ def conv_norm(inputs: int, outputs: int, kernel: int = 3, rate: int = 1, separab
         return [depthwise, nn.BatchNorm2d(inputs), nn.ReLU(inplace=True), *conv_norm(inputs, outputs, 1)]
     layer = nn.Conv2d(inputs, outputs, kernel, padding=reach, dilation=rate, bias=False)
     return [layer, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
-
-
-def resized(maps: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """Maps (B, C, h, w) at the height and width of others, bilinear."""
-    return maps if maps.shape[2:] == like.shape[2:] else interpolate(maps, like.shape[2:], mode="bilinear", align_corners=False)
 
 
 def enlarged(logits: torch.Tensor, x: torch.Tensor) -> torch.Tensor:

@@ -20,9 +20,10 @@ from lamina.core import config as knobs
 from lamina.core.backbone import Backbone
 from lamina.core.config import knob
 from lamina.core.spec import Spec
-from lamina.models.per_pixel import conv_norm, enlarged, pictures_with_masks, pyramid_of, resized
+from lamina.models.per_pixel import conv_norm, enlarged, pictures_with_masks, pyramid_of
 from lamina.nn.dropout import Dropout
 from lamina.nn.init import he_outputs
+from lamina.nn.pyramid import resized
 
 MOST_WIDTH = 512
 FROM_SCRATCH = "none"

@@ -97,3 +97,8 @@ class FPN(nn.Module):
 def coarser(one: torch.Tensor) -> torch.Tensor:
     """Every second place of a map: the level above the last (section 4.1, P6)."""
     return max_pool2d(one, 1, 2)
+
+
+def resized(maps: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """Maps (B, C, h, w) at the height and width of others, bilinear."""
+    return maps if maps.shape[2:] == like.shape[2:] else interpolate(maps, like.shape[2:], mode="bilinear", align_corners=False)

@@ -12,7 +12,7 @@ from lamina.data import duplicates, overlay
 from lamina.data.duplicates import Pair
 from lamina.oversight import shift
 from lamina.oversight.photos_measures import Measures, loneliness, measure, sizes
-from lamina.oversight.problems import EXAMPLES, Problem, Severity
+from lamina.oversight.problems import Problem, about, degree
 from lamina.oversight.rows import Rows
 from lamina.oversight.same import NEARLY, equal, of_groups
 from lamina.oversight.tables_problems import unlike
@@ -116,11 +116,7 @@ def _strange(rows: Rows, found: Measures) -> list[Problem]:
 
 
 def _about(rows: Rows, those: np.ndarray, name: str, means: str, do: str) -> list[Problem]:
-    if not len(those):
-        return []
-    severity: Severity = "worth" if len(those) > MANY * len(rows) else "note"
-    shown: Sequence[int] = [int(row) for row in those[:EXAMPLES]]
-    return [Problem(name, severity, len(those), means, do, rows.names(shown), tuple((row,) for row in shown))]
+    return about(rows, those, degree(those, len(rows), MANY), name, means, do)
 
 
 def deviations(values: np.ndarray) -> np.ndarray:

@@ -42,6 +42,19 @@ class Problem:
         return found
 
 
+def degree(those: np.ndarray, total: int, many: float) -> Severity:
+    """More than a note where it concerns more than the share `many` of all."""
+    return "worth" if len(those) > many * total else "note"
+
+
+def about(rows: Rows, those: np.ndarray, severity: Severity, name: str, means: str, do: str) -> list[Problem]:
+    """A problem of these rows, one entry for each thing that is wrong; none where there are none."""
+    if not len(those):
+        return []
+    shown: Sequence[int] = list(dict.fromkeys(int(row) for row in those))[:EXAMPLES]
+    return [Problem(name, severity, len(those), means, do, rows.names(shown), tuple((row,) for row in shown))]
+
+
 def problems(rows: Rows, survey: Sequence[Cells] = ()) -> list[Problem]:
     """Everything that is found wrong, the worst first. No network is trained. survey: all columns of a table's file."""
     from lamina.oversight import photos_problems, scenes_problems, tables_problems, texts_problems

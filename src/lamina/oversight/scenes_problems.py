@@ -3,12 +3,11 @@
 What is wrong with the pictures themselves, duplicates across parts among it, is found as in photos (photos_problems.py).
 """
 
-from collections.abc import Sequence
 
 import numpy as np
 
 from lamina.core.spec import IGNORED, Boxes, Image, Mask
-from lamina.oversight.problems import EXAMPLES, Problem, Severity, few, uneven, unseen
+from lamina.oversight.problems import EXAMPLES, Problem, about, degree, few, uneven, unseen
 from lamina.oversight.rows import PARTS, Rows
 from lamina.oversight.scenes_measures import Marked, boxes_of, shares_of
 
@@ -39,7 +38,7 @@ def _of_boxes(rows: Rows, target: Boxes) -> list[Problem]:
 
 def _empty(rows: Rows, boxes: Marked) -> list[Problem]:
     without = np.flatnonzero(np.bincount(boxes.row, minlength=len(rows)) == 0)
-    return _about(rows, without, _degree(without, len(rows), 0.5), "pictures without a box",
+    return about(rows, without, degree(without, len(rows), 0.5), "pictures without a box",
                   "They teach what is not to be found; if something was forgotten in them, it is learned as background.",
                   "Look at some of them; draw what was forgotten.")
 
@@ -51,7 +50,7 @@ def _small(rows: Rows, boxes: Marked) -> list[Problem]:
         return []
     assert isinstance(kind, Image), "boxes are in pictures"
     wanted = int(np.ceil(max(kind.height, kind.width) * SMALL / np.median(mean[small]) / 32)) * 32
-    return _about(rows, boxes.row[small], _degree(boxes.row[small], len(boxes.row), MANY), "boxes too small to be found",
+    return about(rows, boxes.row[small], degree(boxes.row[small], len(boxes.row), MANY), "boxes too small to be found",
                   f"At {kind.width} x {kind.height} pixels they are below {SMALL:g} pixels a side, the smallest {mean.min():.2g}.",
                   f"Train with larger pictures, as `size={wanted}`, cut the photos into pieces, or leave such boxes out.")
 
@@ -59,7 +58,7 @@ def _small(rows: Rows, boxes: Marked) -> list[Problem]:
 def _long(rows: Rows, boxes: Marked) -> list[Problem]:
     ratio = boxes.sides.max(1) / boxes.sides.min(1).clip(1e-6)
     long = np.flatnonzero(ratio > LONG)
-    return _about(rows, boxes.row[long], _degree(boxes.row[long], len(boxes.row), MANY), "boxes far longer than broad",
+    return about(rows, boxes.row[long], degree(boxes.row[long], len(boxes.row), MANY), "boxes far longer than broad",
                   f"One side is more than {LONG:g} times the other, up to {ratio.max(initial=0):.0f} times: they are hard to match.",
                   "See whether they hold one object each; several short boxes are found more easily.")
 
@@ -67,7 +66,7 @@ def _long(rows: Rows, boxes: Marked) -> list[Problem]:
 def _crowded(rows: Rows, boxes: Marked) -> list[Problem]:
     counts = np.bincount(boxes.row, minlength=len(rows))
     crowded = np.argsort(-counts, kind="stable")[: int((counts > CROWDED).sum())]
-    return _about(rows, crowded, _degree(crowded, len(rows), MANY), "pictures with very many boxes",
+    return about(rows, crowded, degree(crowded, len(rows), MANY), "pictures with very many boxes",
                   f"More than {CROWDED}, up to {counts.max(initial=0)}: a network answers with so many at most, unless told otherwise.",
                   "Cut the photos into pieces.")
 
@@ -83,7 +82,7 @@ def _twice(rows: Rows, boxes: Marked) -> list[Problem]:
         same = (row[:-step] == row[step:]) & (classes[:-step] == classes[step:])
         again[step:] |= same & (_overlap(a, b) > TWICE)
     twice = np.flatnonzero(again)
-    return _about(rows, row[twice], _degree(row[twice], len(order), MANY), "boxes drawn twice",
+    return about(rows, row[twice], degree(row[twice], len(order), MANY), "boxes drawn twice",
                   "Two boxes of one class lie on one another: one of them can never be found.", "Take one of each pair out.")
 
 
@@ -118,13 +117,13 @@ def _rare(rows: Rows, classes: np.ndarray, target: Mask) -> list[Problem]:
 
 def _one_class(rows: Rows, classes: np.ndarray) -> list[Problem]:
     plain = np.flatnonzero((classes > 0).sum(1) == 1)
-    return _about(rows, plain, _degree(plain, len(rows), 0.5), "masks of one class only",
+    return about(rows, plain, degree(plain, len(rows), 0.5), "masks of one class only",
                   "They have no border to learn; where all is background, something may have been forgotten.", "Look at some of them.")
 
 
 def _nobody(rows: Rows, share: np.ndarray) -> list[Problem]:
     empty = np.flatnonzero(share > NOBODY)
-    return _about(rows, empty, _degree(empty, len(rows), MANY), "masks that say little",
+    return about(rows, empty, degree(empty, len(rows), MANY), "masks that say little",
                   f"More than {NOBODY:.0%} of their pixels are nobody's, which are neither learned nor judged.",
                   "Finish drawing them, or name the values that are left: `data.names`.")
 
@@ -132,18 +131,5 @@ def _nobody(rows: Rows, share: np.ndarray) -> list[Problem]:
 def _unknown(rows: Rows, shares: np.ndarray, target: Mask) -> list[Problem]:
     """Values that are no class: data handed over from Python, as the readers let none through."""
     strange = np.flatnonzero(shares[:, target.size : IGNORED].any(1))
-    return _about(rows, strange, "serious", "masks with unknown values",
+    return about(rows, strange, "serious", "masks with unknown values",
                   f"They hold values that are none of the {target.size} classes and not {IGNORED}.", f"Set such pixels to {IGNORED}.")
-
-
-def _degree(those: np.ndarray, total: int, many: float) -> Severity:
-    """More than a note where it concerns more than the share `many` of all."""
-    return "worth" if len(those) > many * total else "note"
-
-
-def _about(rows: Rows, those: np.ndarray, severity: Severity, name: str, means: str, do: str) -> list[Problem]:
-    """A problem of these rows, one entry for each thing that is wrong; none where there are none."""
-    if not len(those):
-        return []
-    shown: Sequence[int] = list(dict.fromkeys(int(row) for row in those))[:EXAMPLES]
-    return [Problem(name, severity, len(those), means, do, rows.names(shown), tuple((row,) for row in shown))]

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from lamina.data.pictures import ENDINGS
 from lamina.data.report import say
 from lamina.oversight.why import Why, why
 from lamina.verbs.data import reader
-from lamina.verbs.predict_photos import Clock, Seen, film, photos
+from lamina.verbs.predict_photos import Clock, Seen, film, none_readable, photos, readable
 from lamina.verbs.trained import Trained, open_run
 
 FILE_OF_ROWS = r"[^,;\s]+\.(csv|tsv|jsonl|ndjson|parquet|xlsx?|txt)(\.gz|\.xz|\.zip)?"  # a word that can be no row and no text
@@ -112,17 +113,10 @@ def _opened(word: str, trained: Trained, pictures: bool) -> Iterable[tuple[str, 
 
 
 def _readable(inputs: Sequence[tuple[str, Any]], words: Sequence[str], spec: Input) -> list[tuple[str, Any]]:
-    """The pictures as tensors. A file that was named is read or refused; of a folder or a pattern what cannot be read is said."""
-    kept = []
-    for name, one in inputs:
-        try:
-            kept.append((name, read_one(spec, one)))
-        except DataError as error:
-            if name in words or len(inputs) == 1:
-                raise
-            say(f"refused: {name}: {error.came}. {error.do}")
+    """The pictures as tensors."""
+    kept = list(readable(partial(read_one, spec), inputs, words, len(inputs)))
     if not kept:
-        raise DataError("a picture that can be read", f"none of {len(inputs)}", "Open one in a viewer: they may be damaged.")
+        raise none_readable(len(inputs))
     return kept
 
 

@@ -2,10 +2,11 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -20,6 +21,7 @@ from lamina.verbs.trained import Trained
 
 AT_ONCE = 8  # photos that go through the network together
 SECONDS_BETWEEN = 5  # of progress
+Thing = TypeVar("Thing")
 
 
 @dataclass
@@ -69,7 +71,7 @@ def photos(trained: Trained, inputs: Sequence[tuple[str, Any]], asked: Sequence[
     assert isinstance(image, Image), "boxes and masks are of pictures"
     for start in range(0, len(inputs), AT_ONCE):
         clock.start()
-        some = list(_readable(image, inputs[start : start + AT_ONCE], asked, len(inputs)))
+        some = list(readable(partial(read_photo, image), inputs[start : start + AT_ONCE], asked, len(inputs)))
         clock.stop("decode")
         read += len(some)
         if some:
@@ -82,17 +84,26 @@ def photos(trained: Trained, inputs: Sequence[tuple[str, Any]], asked: Sequence[
             told = time.monotonic()
             say(_progress("photo", clock, len(inputs)))
     if not read:
-        raise DataError("a picture that can be read", f"none of {len(inputs)}", "Open one in a viewer: they may be damaged.")
+        raise none_readable(len(inputs))
 
 
-def _readable(image: Image, inputs: Sequence[tuple[str, Any]], asked: Sequence[str], count: int) -> Iterator[tuple[str, Photo]]:
+def readable(
+    read: Callable[[Any], Thing], inputs: Sequence[tuple[str, Any]], asked: Sequence[str], count: int
+) -> Iterator[tuple[str, Thing]]:
+    """The inputs that `read` can read. A file that was named, or the only one of `count`, is read or refused; of others what cannot be
+    read is said."""
     for name, one in inputs:
         try:
-            yield name, read_photo(image, one)
+            yield name, read(one)
         except DataError as error:
             if name in asked or count == 1:
                 raise
             say(f"refused: {name}: {error.came}. {error.do}")
+
+
+def none_readable(count: int) -> DataError:
+    """Of so many pictures."""
+    return DataError("a picture that can be read", f"none of {count}", "Open one in a viewer: they may be damaged.")
 
 
 def film(trained: Trained, word: str, out: Path, smooth: float) -> Seen:

@@ -2,6 +2,7 @@
 else is read, so that no reader of all of yaml is needed."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from lamina.core.errors import DataError
@@ -68,28 +69,25 @@ def _numbered(items: list[str]) -> dict[int, str]:
 
 def _without_comment(line: str) -> str:
     """The line up to a `#` that stands outside quotes, at its beginning or after a space."""
-    quote = ""
-    for place, letter in enumerate(line):
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "'\"":
-            quote = letter
-        elif letter == "#" and line[place - 1 : place].isspace() | (place == 0):
-            return line[:place]
-    return line
+    return next((line[:place] for place, letter in _outside_quotes(line)
+                 if letter == "#" and (place == 0 or line[place - 1].isspace())), line)
 
 
 def _closing(text: str) -> int:
     """The place of the bracket that closes the first one."""
+    return next((place for place, letter in _outside_quotes(text) if letter in "]}"), len(text))
+
+
+def _outside_quotes(text: str) -> Iterator[tuple[int, str]]:
+    """The letters that stand outside quotes, with their places."""
     quote = ""
     for place, letter in enumerate(text):
         if quote:
             quote = "" if letter == quote else quote
         elif letter in "'\"":
             quote = letter
-        elif letter in "]}":
-            return place
-    return len(text)
+        else:
+            yield place, letter
 
 
 def _split(text: str) -> list[str]:

@@ -20,13 +20,13 @@ from lamina.data.boxes import Drawn
 from lamina.data.files import left_out
 from lamina.data.fit import placement
 from lamina.data.mask_split import MaskSplit
-from lamina.data.photo_cache import Photos, fingerprint, photos
+from lamina.data.photo_cache import Photos, fingerprint
 from lamina.data.photo_inputs import inputs
 from lamina.data.pictures import ENDINGS
 from lamina.data.readers.outlines import OutlineReader
 from lamina.data.report import say
-from lamina.data.scene_cut import cut_scenes
-from lamina.data.scene_size import canvas_of_boxes
+from lamina.data.scene_cut import cut_scenes, decoded
+from lamina.data.scene_size import canvas_of_boxes, size_told
 
 
 class Config(knobs.Config):
@@ -58,7 +58,7 @@ class BoxReader:
             return OutlineReader(self.path, self.config).data(seed)
         found = answers(self.files, self.config.labels)
         image, why = canvas_of_boxes([found.head[entry.name] for entry in found.used], found.lengths(), self.config.size)
-        read = photos(self.files, found.used, f"scenes {image.model_dump_json()}", lambda: image)
+        read = decoded(self.files, found.used, image)
         account = self._account(found, read)
         names = tuple(sorted({name for photo in read.names for name in found.drawn[photo].names}))
         spec, rows = Spec(input=image, target=Boxes(names=names)), split_of(read, found, names)
@@ -75,7 +75,7 @@ class BoxReader:
         assert isinstance(spec.target, Boxes), "this reader answers with boxes"
         found, image = answers(self.files, self.config.labels), spec.input
         strange = _without_strangers(found, spec.target.names)
-        read = photos(self.files, found.used, f"scenes {image.model_dump_json()}", lambda: image)
+        read = decoded(self.files, found.used, image)
         self._account(found, read)
         if strange:
             say(f"classes that were not learned are left out: {quoted(strange)}")
@@ -122,5 +122,5 @@ def _without_strangers(found: Answers, known: Sequence[str]) -> list[str]:
 
 def _canvas_told(image: Image, why: str) -> str:
     colours = "grey" if image.channels == 1 else "colour"
-    return (f"{colours}, {image.height} x {image.width} pixels ({why}; `data.size=N` overrules it); "
+    return (f"{colours}, {size_told(image, why)}; "
             "what a photo of another shape leaves is filled up")

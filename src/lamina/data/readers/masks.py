@@ -24,8 +24,8 @@ from lamina.data.photo_cache import Photos, fingerprint, photos
 from lamina.data.photo_inputs import inputs
 from lamina.data.pictures import ENDINGS
 from lamina.data.report import say
-from lamina.data.scene_cut import cut_scenes
-from lamina.data.scene_size import canvas_of_masks
+from lamina.data.scene_cut import cut_scenes, decoded
+from lamina.data.scene_size import canvas_of_masks, size_told
 
 
 class Config(knobs.Config):
@@ -54,7 +54,7 @@ class MaskReader:
     def data(self, seed: int) -> Data:
         found = answers(self.files, self.config)
         image, why = canvas_of_masks([found.head[entry.name] for entry in found.used], self.config.size)
-        read = photos(self.files, found.used, f"scenes {image.model_dump_json()}", lambda: image)
+        read = decoded(self.files, found.used, image)
         account = self._account(found, read)
         spec = Spec(input=image, target=Mask(names=found.meaning.names, colours=found.meaning.colours))
         rows = self._split(found, read, found.meaning.names)
@@ -69,7 +69,7 @@ class MaskReader:
         assert isinstance(spec.input, Image), "masks are of pictures"
         assert isinstance(spec.target, Mask), "this reader answers with masks"
         found, image = answers(self.files, self.config), spec.input
-        read = photos(self.files, found.used, f"scenes {image.model_dump_json()}", lambda: image)
+        read = decoded(self.files, found.used, image)
         self._account(found, read)
         strange = [name for name in found.meaning.names if name not in spec.target.names]
         if strange:
@@ -103,4 +103,4 @@ class MaskReader:
 def _canvas_told(image: Image, why: str) -> str:
     colours = "grey" if image.channels == 1 else "colour"
     rest = "; what a photo of another shape leaves is filled up, and nobody's" if image.fit == "pad" else ""
-    return f"{colours}, {image.height} x {image.width} pixels ({why}; `data.size=N` overrules it){rest}"
+    return f"{colours}, {size_told(image, why)}{rest}"

@@ -18,11 +18,11 @@ from lamina.data.box_split import rarest
 from lamina.data.mask_classes import drawn_in
 from lamina.data.mask_split import MaskSplit
 from lamina.data.outlines import BACKGROUND, Outline, outlines, painted
-from lamina.data.photo_cache import Photos, fingerprint, photos
+from lamina.data.photo_cache import Photos, fingerprint
 from lamina.data.picture_names import PictureNames
 from lamina.data.pictures import ENDINGS
-from lamina.data.scene_cut import cut_scenes
-from lamina.data.scene_size import canvas_of_masks
+from lamina.data.scene_cut import cut_scenes, decoded
+from lamina.data.scene_size import canvas_of_masks, size_told
 
 
 class Asked(Protocol):
@@ -46,14 +46,14 @@ class OutlineReader:
     def data(self, seed: int) -> Data:
         found, objects, refused = self._found()
         image, why = canvas_of_masks([found.head[entry.name] for entry in found.used], self.config.size)
-        read = photos(self.files, found.used, f"scenes {image.model_dump_json()}", lambda: image)
+        read = decoded(self.files, found.used, image)
         account = self._account(found, read, refused)
         names = (BACKGROUND, *sorted({one.name for name in read.names for one in objects.get(name, ()) if not one.crowd}))
         spec = Spec(input=image, target=Mask(names=names, colours=((0, 0, 0), *map(drawn_in, range(len(names) - 1)))))
         rows = _split(read, found, objects, names)
         data = cut_scenes(spec, rows, read, [found.part[name] for name in read.names], found.parts_by, seed)
-        size = f"{image.height} x {image.width} pixels ({why}; `data.size=N` overrules it)"
-        meaning = (*found.meaning, f"outlines are painted as masks, small objects over large ones; {size}", *data.meaning)
+        painting = f"outlines are painted as masks, small objects over large ones; {size_told(image, why)}"
+        meaning = (*found.meaning, painting, *data.meaning)
         return replace(data, name=self.path.name, sheet=f"photos with outlines in `{self.path.name}`", account=account, meaning=meaning,
                        fingerprint=fingerprint([*found.used, *found.files]))
 
@@ -61,7 +61,7 @@ class OutlineReader:
         assert isinstance(spec.input, Image), "masks are of pictures"
         found, objects, refused = self._found()
         image = spec.input
-        read = photos(self.files, found.used, f"scenes {image.model_dump_json()}", lambda: image)
+        read = decoded(self.files, found.used, image)
         self._account(found, read, refused)
         return _split(read, found, objects, spec.target.names)
 
