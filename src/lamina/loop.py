@@ -50,6 +50,7 @@ class Fit:
         self.best_weights: dict[str, torch.Tensor] | None = None
         self._sums: dict[str, torch.Tensor] = {}
         self._counts: dict[str, int] = {}
+        self._told = 0  # events so far
         self._reason = ""
         self._saved_at = self._validated_at = -1
         self._interrupted = self._inside = self._closed = False
@@ -133,6 +134,7 @@ class Fit:
         event = Event(self.step, kind, values, self._clock + time.perf_counter() - self._started)
         if self.job.run is not None:
             self.job.run.tell(event)
+        self._told += 1
         return event
 
     def _save(self) -> None:
@@ -143,7 +145,7 @@ class Fit:
             return
         rest = {
             "learner": job.learner.state(), "method": job.method.state(), "best": self.best,
-            "sums": self._sums, "counts": self._counts, "validated": self._validated_at,
+            "sums": self._sums, "counts": self._counts, "told": self._told, "validated": self._validated_at,
         }  # fmt: skip
         job.run.save(self.step, {"weights": job.learner.weights(), "rest": rest}, best)
         self._saved_at = self.step
@@ -159,9 +161,9 @@ class Fit:
             self.job.learner.load_state(state["weights"], rest["learner"])
             self.job.method.load_state(rest["method"])
             self.best, self._sums, self._counts = rest["best"], rest["sums"], rest["counts"]
-            self._validated_at = rest["validated"]
+            self._told, self._validated_at = rest["told"], rest["validated"]
         self.step = self._saved_at = found or 0
-        past = run.cut(self.step)  # the last: nothing of a run that cannot be continued is changed
+        past = run.cut(self._told, self.best["step"])  # the last: nothing of a run that cannot be continued is changed
         self._clock = past[-1].time if past else 0.0
         return past
 

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -14,6 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lamina.core import run as running
 from lamina.core.errors import Interrupted, LaminaError, TrainingError
 from lamina.core.events import Event
 from lamina.core.run import Run
@@ -154,6 +156,27 @@ def test_a_held_iterator(tmp_path: Path, reference: Reference) -> None:
     assert Run(tmp_path / "run").pointer("last") == 4
     assert next(held, None) is None
     same(tmp_path / "run", reference)
+
+
+def test_killed_between_any_two_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: Reference) -> None:
+    """The disk as kill -9 leaves it before each file that is replaced and each flush: every one resumes to the same end."""
+    folder, moments = tmp_path / "run", []
+
+    def seen(work: Any) -> Any:
+        def first_copied(*words: Any) -> None:
+            moments.append(shutil.copytree(folder, tmp_path / str(len(moments))))
+            work(*words)
+        return first_copied
+
+    fit = begin(folder)
+    with monkeypatch.context() as patched:
+        for name in ("replace", "_flush"):
+            patched.setattr(running, name, seen(getattr(running, name)))
+        to_the_end(fit)
+    pointers = [[Run(moment).pointer(name) for name in ("last", "best")] for moment in moments]
+    assert [6, None] in pointers, "no moment between the two pointers: the test tested nothing"
+    for moment in moments:
+        same(moment, reference)
 
 
 def test_left_before_the_first_step(tmp_path: Path, reference: Reference) -> None:

@@ -194,12 +194,17 @@ class Run:
             described = _described(folder / "state.json")
             return {part: _load_part(folder, part, described[part]) for part in only}
 
-    def cut(self, step: int) -> list[events.Event]:
-        """Go back to `step`, from where a resumed run goes on: drop the events after it, which it will tell again, and
-        what a crash left half done. Returns the events that are left."""
-        kept = [event for event in self.told() if event.step <= step and event.kind != "done"]
+    def cut(self, told: int, best: int) -> list[events.Event]:
+        """Go back to the state that `last` points to, from where a resumed run goes on, and mend what a crash left half done.
+
+        told: the events that the state knows of; later ones go, for the run will tell them again. best: the step of its best
+        state. Returns the events that are left.
+        """
+        kept = self.told()[:told]
         with self._room():
             replace(self.events_file, "".join(event.to_json() + "\n" for event in kept))
+            if best and best == self.pointer("last") != self.pointer("best"):  # the crash came between the two pointers
+                replace(self.folder / "best", self._pointed("last"))
             self._sweep()
         return kept
 
