@@ -74,7 +74,7 @@ def make(learner: Learner, method: Method, config: Config, monitor: str, seconds
     """
     apply_machine(config.deterministic)
     pace = method.pace()
-    with _kept(learner, method) as restore:
+    with left_as_it_was(learner, method) as restore:
         way, step_seconds = _fastest(learner, method, _ways(learner, config), pace.first, restore)
         torch.set_num_threads(way.threads)
         learner.precision = way.precision
@@ -137,7 +137,7 @@ def _ways(learner: Learner, config: Config) -> list[_Way]:
 
 
 @contextmanager
-def _kept(learner: Learner, method: Method) -> Iterator[Callable[[], None]]:
+def left_as_it_was(learner: Learner, method: Method) -> Iterator[Callable[[], None]]:
     """What is measured leaves no trace: a function that puts everything back, which is called at the end too."""
     before = deepcopy((learner.weights(), learner.state(), method.state()))
 

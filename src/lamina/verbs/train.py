@@ -20,7 +20,7 @@ from lamina.oversight import report
 from lamina.oversight.pictures import draw_run
 from lamina.plan import Config as LoopConfig
 from lamina.plan import Plan, make
-from lamina.verbs import own_module
+from lamina.verbs import memory, own_module
 from lamina.verbs.consumers import Budget, Patience, Until
 from lamina.verbs.data import data_of_run
 from lamina.verbs.judge import Judgement, beside_rivals, judge, remember, rows_of
@@ -68,19 +68,17 @@ class Outcome:
 
 def plan(request: Request) -> tuple[Setup, Plan]:
     """What `train` would do (`--dry`): everything is chosen and measured, nothing is kept."""
-    setup = prepare(request)
-    _check_figures(setup, request)
-    return setup, _measure(setup, request.seconds)
+    _, setup, planned = _planned(request)
+    return setup, planned
 
 
+@memory.in_words()
 def train(request: Request, watcher: Watcher = Watcher()) -> Outcome:
     """Train as asked, in `request.out` or in memory."""
     clock = _Clock()
-    setup = prepare(request)
+    request, setup, planned = _planned(request)
     if not request.until and request.seconds is None:
         request = replace(request, until=setup.choice.until)
-    _check_figures(setup, request)
-    planned = _measure(setup, request.seconds)
     run = None if request.out is None else Run.create(request.out)  # nothing is made before all that was asked for is right
     with run or nullcontext():
         if run is not None:
@@ -90,6 +88,7 @@ def train(request: Request, watcher: Watcher = Watcher()) -> Outcome:
         return _follow(fit, setup, [], (request.seconds, dict(request.until)), watcher, clock)
 
 
+@memory.in_words()
 def resume(folder: Path, watcher: Watcher = Watcher(), request: Request | None = None) -> Outcome:
     """Continue a run where it stopped, bit by bit as if it never had. `request`: for a module or data of the user's."""
     clock = _Clock()
@@ -135,10 +134,19 @@ def _check_figures(setup: Setup, request: Request) -> None:
             raise unknown("figure", name, found)
 
 
-def _measure(setup: Setup, seconds: float | None) -> Plan:
+def _planned(request: Request) -> tuple[Request, Setup, Plan]:
+    """Everything chosen and measured, with a batch that the memory has room for: the request as it can be met."""
+    request, setup = memory.fitted(request, prepare(request))
+    _check_figures(setup, request)
     config = setup.configs["loop"]
     assert isinstance(config, LoopConfig)
-    return make(setup.learner, setup.method, config, setup.task.monitor, seconds)
+    while True:
+        try:
+            return request, setup, make(setup.learner, setup.method, config, setup.task.monitor, request.seconds)
+        except RuntimeError as error:
+            if not memory.ran_out(error):
+                raise
+        request, setup = memory.halved(request, setup)
 
 
 def _follow(fit: Fit, setup: Setup, past: list[Event], limits: tuple[float | None, dict[str, float]],
