@@ -113,7 +113,7 @@ class Fit:
         job = self.job
         seed = rng.key(job.plan.seed, self.step, "valid")
         predictor = job.learner.predictor()
-        found = job.task.evaluate(predictor, job.data.valid, seed)
+        found = job.task.evaluate(predictor, job.data.valid, seed, brief=True)
         improved = is_better(job.plan.monitor, found.metrics, self.best["figures"])
         picture = job.task.sample(predictor, job.data.spec, job.plan.seed) if job.run else None
         told = [self._tell("valid", dict(found.metrics))]

@@ -85,8 +85,9 @@ class Task(Protocol):
         """The default model, method and knobs for this data."""
         ...
 
-    def evaluate(self, predictor: Predicting, split: Split, seed: int) -> Evaluation:
-        """The figures of one split. `seed` is for tasks that draw (episodes, samples)."""
+    def evaluate(self, predictor: Predicting, split: Split, seed: int, brief: bool = False) -> Evaluation:
+        """The figures of one split. `seed` is for tasks that draw (episodes, samples); `brief`: no more than the metrics are needed, as
+        in a validation while training."""
         ...
 
     def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Drawable | None:

@@ -33,8 +33,8 @@ class Masks:
         self._counts: list[torch.Tensor] = []  # hits, true, said: (B, 3, K) float64 each
         self._edges: list[torch.Tensor] = []  # (B, K)
 
-    def update(self, answers: torch.Tensor, y: torch.Tensor) -> None:
-        """Count one batch; DataError for a mask with a class that is not known."""
+    def update(self, answers: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Count one batch; DataError for a mask with a class that is not known. Returns the classes that are said, (B, H, W)."""
         k, answers, y = len(self.confusion), answers.cpu(), y.cpu()
         _check(y, k)
         if answers.ndim == 4:
@@ -46,6 +46,7 @@ class Masks:
         self._counts.append(torch.stack([confusion.diagonal(dim1=1, dim2=2), confusion.sum(2), confusion.sum(1)], 1).double())
         if self.boundary:
             self._edges.append(boundary_f(said, y, k))
+        return said
 
     def value(self) -> dict[str, float]:
         """mean_iou; accuracy, the share of right pixels; mean_accuracy, the mean over classes of the share of their pixels that are

@@ -33,13 +33,15 @@ class Classify:
     def choose(self, data: Data, quality: Quality) -> Choice:
         return recipe(data, quality)
 
-    def evaluate(self, predictor: Predicting, split: Split, seed: int) -> Evaluation:
+    def evaluate(self, predictor: Predicting, split: Split, seed: int, brief: bool = False) -> Evaluation:
         first = split.batch(torch.arange(1))["y"]
         if first.ndim == 2:
             return _evaluate_labels(predictor, split)
         said, y = _answers(predictor, split)
         gathered = Classification(said.shape[1])
         gathered.update(said, y)
+        if brief:
+            return Evaluation(gathered.value())
         details = {"confusion": gathered.confusion.tolist(), "per_class": gathered.per_class()}
         return Evaluation(gathered.value(), {"accuracy": gathered.interval()}, details, (said.argmax(1) == y).float(), said)
 

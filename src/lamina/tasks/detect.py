@@ -33,7 +33,7 @@ class Detect:
     def choose(self, data: Data, quality: Quality) -> Choice:
         return recipe(data, quality)
 
-    def evaluate(self, predictor: Predicting, split: Split, seed: int) -> Evaluation:
+    def evaluate(self, predictor: Predicting, split: Split, seed: int, brief: bool = False) -> Evaluation:
         gathered, said = Detections(), list[torch.Tensor]()
         for batch in batches(split, AT_ONCE):
             said.append(predictor(batch["x"]).cpu())
@@ -41,6 +41,8 @@ class Detect:
         threshold = getattr(predictor, "threshold", 0.0) or gathered.best_threshold()  # a rival has none of its own
         scores = gathered.per_picture(threshold)
         figures = gathered.value() | {"f1": scores.mean().item()}
+        if brief:
+            return Evaluation(figures)
         details = {"per_class": gathered.per_class(), "threshold": threshold, "curves": gathered.curves(),
                    "errors": gathered.errors(threshold)["counts"]}
         return Evaluation(figures, gathered.intervals(), details, scores, torch.cat(said))

@@ -38,7 +38,7 @@ class Generate:
         words = {"epochs": max(1, round(updates * BATCH / len(data.train))), "batch": BATCH}
         return Choice("dcgan", "gan", words | {"learning_rate": 2e-3, "beta1": 0.0, "smoothing": 0.1})
 
-    def evaluate(self, predictor: Predicting, split: Split, seed: int) -> Evaluation:
+    def evaluate(self, predictor: Predicting, split: Split, seed: int, brief: bool = False) -> Evaluation:
         """The distance in fixed features. The noise is always the same, so that two validations differ by the model alone."""
         real = _some(split)
         generated = draw(predictor, len(real), "evaluation")

@@ -35,7 +35,7 @@ class Play:
         known = solved_at(data.train.env) is not None
         return Choice("policy", "ppo", until={"solved": 1.0} if known else {})
 
-    def evaluate(self, predictor: Predicting, split: Split, seed: int) -> Evaluation:
+    def evaluate(self, predictor: Predicting, split: Split, seed: int, brief: bool = False) -> Evaluation:
         """100 episodes; where they reach the environment's own threshold, a second, disjoint 100 must confirm it."""
         assert isinstance(split, EpisodeSplit), "play is judged on episodes"
         returns = play_all(_greedy(predictor), split, 2 * seed)

@@ -13,7 +13,7 @@ from lamina.core.predictions import Drawable, Prediction, Regions
 from lamina.core.spec import Image, Mask, Spec
 from lamina.core.task import Choice, Evaluation, Predicting, Quality, Takes
 from lamina.data.inputs import Photo, read_photo
-from lamina.metrics.masks import Masks, classes_of
+from lamina.metrics.masks import Masks
 from lamina.tasks.scene_recipes import masks as recipe
 
 AT_ONCE = 16  # photos
@@ -34,17 +34,18 @@ class Segment:
     def choose(self, data: Data, quality: Quality) -> Choice:
         return recipe(data, quality)
 
-    def evaluate(self, predictor: Predicting, split: Split, seed: int) -> Evaluation:
+    def evaluate(self, predictor: Predicting, split: Split, seed: int, brief: bool = False) -> Evaluation:
         gathered, answers = None, list[torch.Tensor]()
         for batch in batches(split, AT_ONCE):
             said = predictor(batch["x"]).cpu()
             gathered = Masks(said.shape[1]) if gathered is None else gathered
-            gathered.update(said, batch["y"])
-            answers.append(classes_of(said).byte())
+            answers.append(gathered.update(said, batch["y"]).byte())
         assert gathered is not None, "a split has rows"
-        details = {"per_class": gathered.per_class(), "confusion": gathered.confusion.tolist()}
         scores = gathered.per_picture()
         figures = gathered.value() | {"picture_iou": scores.mean().item()}
+        if brief:
+            return Evaluation(figures)
+        details = {"per_class": gathered.per_class(), "confusion": gathered.confusion.tolist()}
         return Evaluation(figures, gathered.intervals(), details, scores, torch.cat(answers))
 
     def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Drawable | None:

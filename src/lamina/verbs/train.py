@@ -128,7 +128,7 @@ def _check_figures(setup: Setup, request: Request) -> None:
     config = setup.configs["loop"]
     assert isinstance(config, LoopConfig)
     asked = [*request.until, *([config.monitor] if config.monitor else [])]
-    found = setup.task.evaluate(setup.learner.predictor(), setup.data.valid, request.seed).metrics if asked else {}
+    found = setup.task.evaluate(setup.learner.predictor(), setup.data.valid, request.seed, brief=True).metrics if asked else {}
     for name in asked:
         if name not in found:
             raise unknown("figure", name, found)
