@@ -36,8 +36,8 @@ def scene() -> tuple[torch.Tensor, torch.Tensor]:
     return logits, y
 
 
-def gathered(answers: torch.Tensor, y: torch.Tensor, boundary: bool = False, classes: int = K) -> Masks:
-    found = Masks(classes, boundary)
+def gathered(answers: torch.Tensor, y: torch.Tensor, thorough: bool = False, classes: int = K) -> Masks:
+    found = Masks(classes, thorough)
     for some, true in zip(answers.split([4, 1, len(y) - 5]), y.split([4, 1, len(y) - 5]), strict=True):
         found.update(some, true)
     return found
@@ -103,7 +103,7 @@ def test_what_is_said_of_ignored_pixels_does_not_count(seed: int, place: int) ->
     y.view(-1)[place : place + 40] = IGNORED
     changed = said.clone()
     changed[y == IGNORED] = (said[y == IGNORED] + 1) % K
-    assert gathered(changed, y, boundary=True).value() == gathered(said, y, boundary=True).value()
+    assert gathered(changed, y, thorough=True).value() == gathered(said, y, thorough=True).value()
 
 
 def test_negative_control_one_wrong_pixel_is_seen() -> None:
@@ -117,7 +117,7 @@ def test_negative_control_one_wrong_pixel_is_seen() -> None:
 
 def test_nothing_labelled_gives_figures_of_zero() -> None:
     empty = torch.full((N, H, W), IGNORED, dtype=torch.uint8)
-    found = gathered(blobs(0), empty, boundary=True)
+    found = gathered(blobs(0), empty, thorough=True)
     assert set(found.value().values()) == {0}
     assert found.intervals()["mean_iou"] == (0, 0)
 
@@ -192,7 +192,7 @@ def test_a_moved_edge_is_forgiven_within_the_tolerance_only() -> None:
 
 def test_the_mean_over_pictures_and_classes() -> None:
     logits, y = scene()
-    found = gathered(logits, y, boundary=True)
+    found = gathered(logits, y, thorough=True)
     each = boundary_f(logits.argmax(1), y, K).numpy()
     by_class = [np.nan_to_num(np.nanmean(each[:, k])) for k in range(K)]
     per_picture = [np.nanmean(row) for row in each if not np.isnan(row).all()]

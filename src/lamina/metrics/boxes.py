@@ -19,6 +19,7 @@ from lamina.metrics.average_precision import Ranked, average_precision, precisio
 from lamina.metrics.bootstrap import around, drawn
 from lamina.metrics.box_errors import KINDS, UNJUDGED, Scene, errors_of
 from lamina.metrics.box_matching import AREAS, Array, Matches, match
+from lamina.metrics.reliability import Reliability
 
 MOST = 100  # answers of a class in a picture that are judged
 DRAWS = 200
@@ -97,6 +98,14 @@ class Detections:
             places = np.linspace(0, len(answers.scores) - 1, min(POINTS, len(answers.scores))).round().astype(int)
             sides = {"precision": precision[0], "recall": recall[0], "score": answers.scores}
             found.append({name: [float(side[place]) for place in places] for name, side in sides.items()})
+        return found
+
+    def reliability(self) -> Reliability:
+        """How far the scores of all answers are to be believed: right is what has the class of an object at an overlap of .50."""
+        found = Reliability()
+        for answers in self._ranked("all"):
+            judged = answers.right[0] | answers.wrong[0]
+            found.update(torch.from_numpy(answers.scores[judged]), torch.from_numpy(answers.right[0][judged]))
         return found
 
     def best_threshold(self) -> float:

@@ -18,16 +18,18 @@ from lamina.core.errors import DataError
 from lamina.core.spec import IGNORED
 from lamina.metrics.bootstrap import drawn, middle
 from lamina.metrics.boundary import boundary_f
+from lamina.metrics.reliability import Reliability
 
 
 class Masks:
     """`update(logits (B, K, H, W) or classes (B, H, W), truth (B, H, W) bytes)`, then `value()`.
 
-    With `boundary` the edges are judged too, which takes some ten times longer than all the rest.
+    With `thorough` the edges are judged too, which takes some ten times longer than all the rest, and how far the probability of a
+    pixel's class is to be believed (`reliability`).
     """
 
-    def __init__(self, classes: int, boundary: bool = False) -> None:
-        self.boundary = boundary
+    def __init__(self, classes: int, thorough: bool = False) -> None:
+        self.thorough, self.reliability = thorough, Reliability()
         self.confusion = torch.zeros(classes, classes, dtype=torch.int64)  # (true, said)
         self.loss = 0.0  # in nats, summed over pixels
         self._counts: list[torch.Tensor] = []  # hits, true, said: (B, 3, K) float64 each
@@ -44,8 +46,11 @@ class Masks:
         confusion = _confusions(said, y, k)  # (B, K, K)
         self.confusion += confusion.sum(0)
         self._counts.append(torch.stack([confusion.diagonal(dim1=1, dim2=2), confusion.sum(2), confusion.sum(1)], 1).double())
-        if self.boundary:
+        if self.thorough:
             self._edges.append(boundary_f(said, y, k))
+        if self.thorough and answers.ndim == 4:
+            sure, judged = (answers.float().amax(1) - answers.float().logsumexp(1)).exp(), y != IGNORED
+            self.reliability.update(sure[judged], (said == y)[judged])
         return said
 
     def value(self) -> dict[str, float]:
@@ -57,14 +62,15 @@ class Masks:
             "mean_iou": _mean_iou(counts).item(), "accuracy": (counts[0].sum() / labelled).item(),
             "mean_accuracy": _mean(counts[0] / counts[1].clamp_min(1), counts[1] > 0).item(), "loss": self.loss / labelled.item(),
         }  # fmt: skip
-        return found | ({"boundary_f": _known_mean(torch.cat(self._edges).nanmean(1))} if self.boundary else {})
+        return found | ({"boundary_f": _known_mean(torch.cat(self._edges).nanmean(1))} if self.thorough else {})
 
     def intervals(self) -> dict[str, tuple[float, float]]:
         """95 % intervals, of other pictures of the same kind: pixels of one picture are no independent rows."""
         each = self._drawn()
         accuracy = each[:, 0].sum(1) / each[:, 1].sum(1).clamp_min(1)
         mean_accuracy = _mean(each[:, 0] / each[:, 1].clamp_min(1), each[:, 1] > 0)
-        return {"mean_iou": middle(_mean_iou(each)), "accuracy": middle(accuracy), "mean_accuracy": middle(mean_accuracy)}
+        found = {"mean_iou": middle(_mean_iou(each)), "accuracy": middle(accuracy), "mean_accuracy": middle(mean_accuracy)}
+        return found | ({"boundary_f": middle(self._drawn_edges())} if self.thorough else {})
 
     def per_class(self) -> list[dict[str, float]]:
         """iou of each class with its 95 % interval, recall and precision, the pixels that are it and the pictures that hold it; and
@@ -80,13 +86,19 @@ class Masks:
                 "iou": iou, "iou_low": low, "iou_high": high, "recall": (hits[k] / true[k].clamp_min(1)).item(),
                 "precision": (hits[k] / said[k].clamp_min(1)).item(), "count": int(true[k]), "pictures": int((counts[:, 1, k] > 0).sum()),
             }  # fmt: skip
-            rows.append(row | ({"boundary_f": _known_mean(torch.cat(self._edges)[:, k])} if self.boundary else {}))
+            rows.append(row | ({"boundary_f": _known_mean(torch.cat(self._edges)[:, k])} if self.thorough else {}))
         return rows
 
     def per_picture(self) -> torch.Tensor:
         """The mean IoU of each picture over the classes that it holds, (N,) float32; a picture without a labelled pixel has 1."""
         counts = self._all()
         return _mean_iou(counts).where(counts[:, 1].sum(1) > 0, 1.0).float()
+
+    def _drawn_edges(self) -> torch.Tensor:
+        """The mean of F over the pictures of each draw that have an edge: (R,)."""
+        each = torch.cat(self._edges).nanmean(1)  # (N,)
+        times = drawn(len(each)) * ~each.isnan()
+        return times @ each.nan_to_num(0) / times.sum(1).clamp_min(1)
 
     def _all(self) -> torch.Tensor:
         """hits, true and said of every picture: (N, 3, K) float64."""

@@ -18,10 +18,10 @@ from typing import Any
 import torch
 
 from lamina.core.predictor import Trust
+from lamina.metrics.reliability import Reliability
 
 LEAST_ROWS = 30  # of a validation split that can tell anything about probabilities
 LEAST_WRONG = 10
-BINS = 10
 COLDEST, HOTTEST = 0.05, 20.0
 ROUNDING = 1e-6  # of float32 probabilities
 
@@ -131,21 +131,19 @@ def threshold(confidence: torch.Tensor, right: torch.Tensor, w: torch.Tensor, wa
 
 
 def bins(confidence: torch.Tensor, right: torch.Tensor, w: torch.Tensor) -> list[Bin]:
-    """The reliability diagram: `BINS` bins of equal width over 0..1."""
-    place = (confidence * BINS).long().clamp(0, BINS - 1)
-    found = []
-    for i in range(BINS):
-        mine = place == i
-        some = bool(w[mine].sum() > 0)
-        found.append(Bin(int(mine.sum()), _mean(confidence[mine], w[mine]) if some else 0.0, _mean(right[mine], w[mine]) if some else 0.0))
-    return found
+    """The reliability diagram (metrics/reliability.py)."""
+    return [Bin(int(one["count"]), one["confidence"], one["accuracy"]) for one in _counted(confidence, right, w).bins()]
 
 
 def expected_error(confidence: torch.Tensor, right: torch.Tensor, w: torch.Tensor) -> float:
-    """Expected calibration error: |accuracy - confidence| of each bin, weighted by its share (Guo's eq. 3)."""
-    place = (confidence * BINS).long().clamp(0, BINS - 1)
-    gaps = torch.zeros(BINS, dtype=torch.float64).index_add_(0, place, w * (right - confidence.double()))
-    return (gaps.abs().sum() / w.sum()).item()
+    """Expected calibration error (metrics/reliability.py)."""
+    return _counted(confidence, right, w).error()
+
+
+def _counted(confidence: torch.Tensor, right: torch.Tensor, w: torch.Tensor) -> Reliability:
+    found = Reliability()
+    found.update(confidence, right, w)
+    return found
 
 
 def _mean(values: torch.Tensor, w: torch.Tensor) -> float:

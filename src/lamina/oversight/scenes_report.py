@@ -12,6 +12,7 @@ from lamina.core.detector import Truth
 from lamina.core.drawn import colours, colours_of, with_boxes, with_mask
 from lamina.core.spec import Boxes, Mask, Spec
 from lamina.metrics.box_matching import match
+from lamina.oversight.charts import reliability
 from lamina.oversight.page import Html, figure, key, picture, section, table, tag
 from lamina.oversight.shown import name_of
 
@@ -28,6 +29,7 @@ def of_boxes(split: Split, spec: Spec, answers: torch.Tensor, found: Mapping[str
     parts = [section("Class by class", table(head, rows)), section("Precision and recall", _curves(found["curves"], names))]
     parts.append(section("Kinds of errors", tag("p", f"Of boxes with a score of {threshold:.2f} and more, as the validation split chose."),
                          table(["", "boxes"], [[kind, count] for kind, count in found["errors"].items()])))
+    parts.append(_reliable(found["reliability"], "boxes"))
     about = "Left what is there and whether it was missed, right what was said: white boxes are on nothing."
     return [*parts, section("Worst photos", tag("p", about),
                             *(_box_pair(split, spec, answers[row], row, threshold) for row in _worst(scores)))]
@@ -38,13 +40,21 @@ def of_masks(split: Split, spec: Spec, answers: torch.Tensor, found: Mapping[str
     assert isinstance(spec.target, Mask), "masks were predicted"
     names = spec.target.names
     rows = [[name, one["pictures"], _share(one["iou"]), tag("span", f"{100 * one['iou_low']:.0f} to {100 * one['iou_high']:.0f} %"),
-             _share(one["recall"]), _share(one["precision"])] for name, one in zip(names, found["per_class"], strict=True)]  # fmt: skip
-    head = ["class", "test photos", "IoU", "95 %", "found", "right when said"]
+             _share(one["boundary_f"]), _share(one["recall"]), _share(one["precision"])]
+            for name, one in zip(names, found["per_class"], strict=True)]  # fmt: skip
+    head = ["class", "test photos", "IoU", "95 %", "edges", "found", "right when said"]
     parts = [section("Class by class", table(head, sorted(rows, key=lambda row: float(str(row[2]).split()[0])))),
-             section("What is taken for what", _confusions(found["confusion"], names))]
+             section("What is taken for what", _confusions(found["confusion"], names)), _reliable(found["reliability"], "pixels")]
     worst = [_mask_pair(split, spec.target, answers[row], row, float(scores[row])) for row in _worst(scores)]
     about, inks = tag("p", "Left what is there, right what was said."), key(zip(names, colours_of(spec.target), strict=True))
     return [*parts, section("Worst photos", about, inks, *worst)]
+
+
+def _reliable(found: Mapping[str, Any], what: str) -> Html:
+    """How far scores are to be believed."""
+    told = f"On average the score of one of the test's {what} is off by {100 * found['error']:.1f} points from how often such are right."
+    caption = f"test split, all {what} that are judged; a dot is a tenth of the scale, its area their share"
+    return section("How sure it may be", tag("p", told), figure(reliability(found["bins"]), caption))
 
 
 def _worst(scores: torch.Tensor) -> list[int]:

@@ -44,7 +44,7 @@ class Detect:
         if brief:
             return Evaluation(figures)
         details = {"per_class": gathered.per_class(), "threshold": threshold, "curves": gathered.curves(),
-                   "errors": gathered.errors(threshold)["counts"]}
+                   "errors": gathered.errors(threshold)["counts"], "reliability": gathered.reliability().to_json()}
         return Evaluation(figures, gathered.intervals(), details, scores, torch.cat(said))
 
     def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Drawable | None:

@@ -38,14 +38,15 @@ class Segment:
         gathered, answers = None, list[torch.Tensor]()
         for batch in batches(split, AT_ONCE):
             said = predictor(batch["x"]).cpu()
-            gathered = Masks(said.shape[1]) if gathered is None else gathered
+            gathered = Masks(said.shape[1], thorough=not brief) if gathered is None else gathered
             answers.append(gathered.update(said, batch["y"]).byte())
         assert gathered is not None, "a split has rows"
         scores = gathered.per_picture()
         figures = gathered.value() | {"picture_iou": scores.mean().item()}
         if brief:
             return Evaluation(figures)
-        details = {"per_class": gathered.per_class(), "confusion": gathered.confusion.tolist()}
+        details = {"per_class": gathered.per_class(), "confusion": gathered.confusion.tolist(),
+                   "reliability": gathered.reliability.to_json()}
         return Evaluation(figures, gathered.intervals(), details, scores, torch.cat(answers))
 
     def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Drawable | None:
