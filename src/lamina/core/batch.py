@@ -6,7 +6,7 @@ KEYS = frozenset({
     "x", "y", "mask", "weight", "support", "query",  # inputs, targets, and what counts of them
     "boxes", "box_image", "box_class", "box_weight", "scale",  # detection
     "action", "log_prob", "advantage", "returns", "value",  # play
-    "noise", "lam", "partner",  # generation, mixing
+    "noise", "lam", "partner", "other",  # generation, mixing; pictures without answers
 })  # fmt: skip
 
 

@@ -88,7 +88,8 @@ class Data:
 
     sheet: what it is, in the words of its data sheet; meaning: what the reader took each part to mean, a line each;
     origin: `name`, `knobs` and `seed` by which Lamina can load it again, where it can; fingerprint: differs where the
-    files behind it do, "" for built-in data; twins: the rows that are the same, None where nobody looked for them.
+    files behind it do, "" for built-in data; twins: the rows that are the same, None where nobody looked for them; unlabelled: rows
+    without answers, their batches of `x` alone, where there are any.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Data:
     meaning: tuple[str, ...] = ()
     fingerprint: str = ""
     twins: tuple[Twins, ...] | None = None
+    unlabelled: Split | None = None
 
 
 def batches(split: Split, size: int = 1000) -> Iterator[Batch]:

@@ -7,12 +7,13 @@ updates is in `state()`.
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import nn
 
 from lamina.core.batch import Batch
+from lamina.core.data import Split
 from lamina.core.spec import Spec
 
 
@@ -47,6 +48,10 @@ class Learning(Protocol):
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The context in which the forward pass and the loss are computed."""
+        ...
+
+    def predictor(self) -> Any:
+        """The model that answers, inputs (B, ...) to its output: the average of the weights where one is kept."""
         ...
 
 
@@ -91,4 +96,13 @@ class Method(Protocol):
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue from a `state()`."""
+        ...
+
+
+@runtime_checkable
+class SemiSupervised(Protocol):
+    """A method that learns from rows without answers too."""
+
+    def beside(self, unlabelled: Split | None) -> None:
+        """Hear of them before the first step; UsageError where there are none."""
         ...

@@ -40,6 +40,7 @@ class Answers:
     refused: list[Refusal] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     files: list[Entry] = field(default_factory=list)
+    unlabelled: list[Entry] = field(default_factory=list)
 
 
 def answers(files: Files, asked: Asked) -> Answers:
@@ -61,7 +62,7 @@ def answers(files: Files, asked: Asked) -> Answers:
     meaning = meaning_of([sizes[photo.name][1] for photo in used], names, asked.names, asked.ignore)
     seen, part = {one.name: sizes[one.name][1] for one in used}, {one.name: part_of(one.name) for one in used}
     found = Answers(meaning, used, pairs.mask, seen, part, head, [*pairs.refused, *refused, *bad, *wrong],
-                    files=[names.file] if names.file else [])
+                    files=[names.file] if names.file else [], unlabelled=pairs.unlabelled)
     _only_in_parts(found)
     found.lines = _lines(found, [name for name, both in sizes.items() if _is_same_shape(*both) and not _is_same_size(*both)])
     return found

@@ -11,34 +11,38 @@ import numpy as np
 from lamina.core.data import Refusal
 from lamina.core.errors import DataError, quoted
 from lamina.data.files import Entry, Files
+from lamina.data.parts import without_answer
 from lamina.data.picture_names import PictureNames
 from lamina.data.pictures import ENDINGS, open_picture
 
 WORDS = "masks?|labels?|annotations?|annots?|segmentations?|segmentation[-_ ]?class|seg|gt|ground[-_ ]?truth|targets?|trimaps?"
 FOLDER = re.compile(rf"(.*?)[-_ ]?({WORDS})", re.IGNORECASE)
 FILE = re.compile(rf"(.+)[-_. ]({WORDS}|L)", re.IGNORECASE)  # CamVid's own files end in `_L`
+UNPAIRED = "Draw one, or put the photo into a folder `unlabelled`, from which `--method pseudo_label` learns."
 SAMPLED, FLAT = 3, 0.7  # masks that are looked at; share of neighbours that are equal, which photos do not reach
 
 
 @dataclass
 class Pairs:
-    """The mask of each photo, by the photo's name; and what belongs to nothing."""
+    """The mask of each photo, by the photo's name; photos that are to have none; and what belongs to nothing."""
 
     photos: list[Entry] = field(default_factory=list)
+    unlabelled: list[Entry] = field(default_factory=list)
     mask: dict[str, Entry] = field(default_factory=dict)
     refused: list[Refusal] = field(default_factory=list)
 
 
 def paired(entries: Sequence[Entry]) -> Pairs:
     """Pair the pictures among the entries."""
-    pictures = [entry for entry in entries if entry.ending in ENDINGS]
+    everything = [entry for entry in entries if entry.ending in ENDINGS]
+    pictures = [entry for entry in everything if not without_answer(entry.name)]
     meant = {entry.name: _photo_of(entry.name) for entry in pictures}
-    found = Pairs(photos=[entry for entry in pictures if not meant[entry.name]])
+    found = Pairs([entry for entry in pictures if not meant[entry.name]], [entry for entry in everything if without_answer(entry.name)])
     names = PictureNames([entry.name for entry in found.photos])
     for entry in pictures:
         if meant[entry.name]:
             _take(found, entry, names.meant(meant[entry.name], entry.name))
-    found.refused += [Refusal(one.name, "a photo without a mask", "Draw one, or take the photo out.")
+    found.refused += [Refusal(one.name, "a photo without a mask", UNPAIRED)
                       for one in found.photos if one.name not in found.mask]
     found.photos = [one for one in found.photos if one.name in found.mask]
     return found

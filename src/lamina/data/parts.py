@@ -10,6 +10,8 @@ from lamina.core.errors import DataError
 from lamina.data.arrays import Divisible
 from lamina.data.layout import PARTS
 
+UNLABELLED = {"unlabelled", "unlabeled"}  # names of folders
+
 
 def part_of(name: str) -> str:
     """The part that a folder of a file is called like, the outermost first; "" if none is. Years at its end say nothing.
@@ -19,6 +21,15 @@ def part_of(name: str) -> str:
     """
     folders = [re.sub(r"[\W\d_]+$", "", folder.lower()) for folder in name.split("/")[:-1]]
     return next((PARTS[folder] for folder in folders if folder in PARTS), "")
+
+
+def without_answer(name: str) -> bool:
+    """Whether a file lies in a folder that says that it has no answer.
+
+    >>> without_answer("street/unlabelled/1.jpg"), without_answer("unlabelled.jpg")
+    (True, False)
+    """
+    return bool(UNLABELLED & {folder.lower() for folder in name.split("/")[:-1]})
 
 
 def part_called(stem: str) -> str:

@@ -55,9 +55,10 @@ class Views:
         return ((self.sides[:, axis, None] * middles + self.offset[:, axis, None]) + 1) * length / 2
 
 
-def moved(batch: Batch, config: Scenes, key: tuple[int, int], progress: float = 0.0) -> None:
-    """Change pictures `x` of a batch as the knobs say, and their boxes or masks with them. key: (seed, step); progress: 0 to 1."""
-    random = rng.generator(*key, "scenes")
+def moved(batch: Batch, config: Scenes, key: tuple[int, int], progress: float = 0.0, draw: str = "scenes") -> None:
+    """Change pictures `x` of a batch as the knobs say, and their boxes or masks with them. key: (seed, step); progress: 0 to 1; another
+    `draw` of the same key is another one."""
+    random = rng.generator(*key, draw)
     if config.mosaic and progress < MOSAIC_UNTIL:
         _laid_together(batch, config.mosaic, random)
     if config.zoom < 1 or config.zoom_out > 1 or config.stretch:

@@ -6,6 +6,7 @@ METHODS = Registry("method", {
     "supervised": "lamina.methods.supervised:Supervised",
     "transfer": "lamina.methods.transfer:Transfer",
     "segmentation": "lamina.methods.segmentation:Segmentation",
+    "pseudo_label": "lamina.methods.pseudo_label:PseudoLabel",
     "detection": "lamina.methods.detection:Detection",
     "ppo": "lamina.methods.ppo:PPO",
     "gan": "lamina.methods.gan:GAN",

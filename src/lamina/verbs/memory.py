@@ -17,11 +17,10 @@ from lamina.core import rng
 from lamina.core.data import Split
 from lamina.core.errors import TrainingError, UsageError
 from lamina.data.report import say
-from lamina.methods import METHODS
 from lamina.optim.learner import Learner
 from lamina.plan import left_as_it_was
 from lamina.verbs.request import Request
-from lamina.verbs.setup import Setup, prepare
+from lamina.verbs.setup import Setup, method_of, prepare
 
 FEW = 2  # examples that are learned from to measure
 PASSING = 2  # times the largest of what is kept: the gradients on either side of that layer
@@ -93,7 +92,7 @@ def _lowered(request: Request, setup: Setup, batch: int, why: str) -> tuple[Requ
 def _needed(setup: Setup) -> tuple[float, float]:
     """Bytes of an example in a training step, and bytes that do not depend on the batch."""
     config = setup.configs["method"].model_copy(update={"batch": FEW})
-    few = METHODS[setup.choice.method](setup.data.spec, config, setup.data.train)
+    few = method_of(setup.choice, config, setup.data)
     parameters = list(setup.learner.model.parameters())
     weights = {p.untyped_storage().data_ptr() for p in parameters}
     kept: dict[int, int] = {}

@@ -12,9 +12,10 @@ from lamina.core import device as machine
 from lamina.core import rng
 from lamina.core.data import Data
 from lamina.core.errors import UsageError, quoted
-from lamina.core.method import Method
+from lamina.core.method import Method, SemiSupervised
 from lamina.core.spec import Spec
 from lamina.core.task import Choice, Task
+from lamina.data.report import say
 from lamina.methods import METHODS
 from lamina.models import MODELS
 from lamina.nn.scaled import Scaled
@@ -52,7 +53,7 @@ def prepare(request: Request) -> Setup:
         choice = replace(choice, model=_name_of(request.net))
     method_class = METHODS[choice.method]
     configs = {"data": data_config} | _configs(choice, method_class, rest, request.net)
-    method = method_class(data.spec, configs["method"], data.train)
+    method = method_of(choice, configs["method"], data)
     rng.reseed(request.seed, 0, "weights")
     net = request.net or MODELS[choice.model](data.spec, configs["model"])
     model = method_class.wrap(net, data.spec)
@@ -65,6 +66,16 @@ def prepare(request: Request) -> Setup:
     assert isinstance(settings, optim.Config)
     learner = optim.Learner(model, settings, method.parts, request.seed, device, method.rates(model))
     return Setup(data, task, choice, configs, method, learner, origin, anew)
+
+
+def method_of(choice: Choice, config: knobs.Config, data: Data) -> Method:
+    """The chosen method on the training split, and on rows without answers where it learns from them; else says that they lie unused."""
+    method: Method = METHODS[choice.method](data.spec, config, data.train)
+    if isinstance(method, SemiSupervised):
+        method.beside(data.unlabelled)
+    elif data.unlabelled is not None:
+        say(f"{len(data.unlabelled)} rows without answers lie unused: `--method pseudo_label` learns from them too")
+    return method
 
 
 def _begin(request: Request, choice: Choice, found: start.Start | None, model: nn.Module, spec: Spec) -> tuple[str, tuple[str, ...]]:

@@ -26,6 +26,7 @@ from lamina.data.pictures import ENDINGS
 from lamina.data.report import say
 from lamina.data.scene_cut import cut_scenes, decoded
 from lamina.data.scene_size import canvas_of_masks, size_told
+from lamina.data.unlabelled import Unlabelled
 
 
 class Config(knobs.Config):
@@ -55,15 +56,18 @@ class MaskReader:
         found = answers(self.files, self.config)
         image, why = canvas_of_masks([found.head[entry.name] for entry in found.used], self.config.size)
         read = decoded(self.files, found.used, image)
+        others = self._unlabelled(found, image)
         account = self._account(found, read)
         spec = Spec(input=image, target=Mask(names=found.meaning.names, colours=found.meaning.colours))
         rows = self._split(found, read, found.meaning.names)
         data = cut_scenes(spec, rows, read, [found.part[name] for name in read.names], "from the names of folders", seed)
+        if others is not None:
+            found.lines.append(f"{len(others)} photos in a folder `unlabelled`, for `--method pseudo_label`")
         known = {entry.name for entry in self.files.listing.entries if entry.ending in ENDINGS} | {entry.name for entry in found.files}
         meaning = (*found.lines, _canvas_told(image, why), *data.meaning, *left_out(self.files.listing, known))
         mark = fingerprint([*found.used, *(found.mask[entry.name] for entry in found.used), *found.files])
         return replace(data, name=self.path.name, sheet=f"photos with masks in `{self.path.name}`", account=account, meaning=meaning,
-                       fingerprint=mark)
+                       fingerprint=mark, unlabelled=others)
 
     def rows(self, spec: Spec) -> MaskSplit:
         assert isinstance(spec.input, Image), "masks are of pictures"
@@ -80,6 +84,14 @@ class MaskReader:
         names = {mask.name for mask in paired(self.files.listing.entries).mask.values()}
         pictures = [entry for entry in self.files.listing.entries if entry.ending in ENDINGS and entry.name not in names]
         return inputs(self.files, pictures, self.config.allow_refused, self.path.name, spec)
+
+    def _unlabelled(self, found: Answers, image: Image) -> Unlabelled | None:
+        """The photos that are to have no mask, on the canvas of the others; what of them cannot be read is refused like those."""
+        if not found.unlabelled:
+            return None
+        read = decoded(self.files, found.unlabelled, image)
+        found.refused += read.refused
+        return Unlabelled(read.pictures, read.rows, read.names) if read.names else None
 
     def _account(self, found: Answers, read: Photos) -> Account:
         refused = (*self.files.listing.refused, *found.refused, *read.refused)
