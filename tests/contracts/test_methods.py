@@ -79,7 +79,7 @@ def update(ready: Setup, step: int, batch: Any = None) -> dict[str, float]:
 
 def test_every_method_has_a_case() -> None:
     """But for what has a file of its own: what needs weights to begin from, what finds objects, and masks."""
-    assert {method for method, _, _ in CASES} | {"transfer", "detection", "segmentation"} == set(METHODS)
+    assert {method for method, _, _ in CASES} | {"transfer", "detection", "segmentation", "pseudo_label"} == set(METHODS)
 
 
 # -- the start ------------------------------------------------------------------------------------
