@@ -23,12 +23,15 @@ PEERS = {"pycocotools": ("pycocotools.coco", "pycocotools.cocoeval", "COCOeval")
     "faster_coco_eval", "faster_coco_eval", "COCOeval_faster")}  # fmt: skip
 
 
+Answers = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
 @dataclass
 class Scenes:
     """Pictures with their objects and answers: boxes x0, y0, x1, y1 (n, 4) with a class, and a crowd flag or a score."""
 
     objects: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
-    answers: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
+    answers: list[Answers]
     classes: int
 
 
@@ -70,8 +73,11 @@ def gathered(scenes: Scenes, scale: float = 1.0) -> Detections:
     return found
 
 
-def peers(scenes: Scenes, peer: str) -> dict[str, float]:
-    """COCO's figures by a program of theirs; nothing where there is nothing to judge."""
+def peers(scenes: Scenes, peer: str, most: int = boxes.MOST) -> dict[str, float]:
+    """COCO's figures by a program of theirs, of at most so many answers a class and picture; nothing where there is nothing to judge.
+
+    Of another `most` than COCO's it is AP, AP50 and AP75 alone, which those programs print for 100 only.
+    """
     coco_module, eval_module, name = PEERS[peer]
     coco = pytest.importorskip(coco_module, reason=f"needs {peer}").COCO
     made: list[dict[str, Any]] = []
@@ -90,8 +96,13 @@ def peers(scenes: Scenes, peer: str) -> dict[str, float]:
     with contextlib.redirect_stdout(io.StringIO()):
         truth.createIndex()
         judge = getattr(pytest.importorskip(eval_module), name)(truth, truth.loadRes(said), "bbox")
+        judge.params.maxDets = [1, 10, most]
         judge.evaluate()
         judge.accumulate()
+        if most != boxes.MOST:
+            precision = np.asarray(judge.eval["precision"])[..., 0, -1]  # thresholds, recalls, classes
+            at = {"AP": slice(None), "AP50": 0, "AP75": 5}
+            return {name: float(precision[place][precision[place] > -1].mean()) for name, place in at.items()}
         judge.summarize()
     return {name: float(judge.stats[place]) for name, place in PLACES.items() if judge.stats[place] >= 0}
 
@@ -113,9 +124,28 @@ def test_figures_are_cocos(peer: str, seed: int, pictures: int, classes: int) ->
 @pytest.mark.parametrize("peer", PEERS)
 def test_figures_are_cocos_in_crowded_pictures(peer: str) -> None:
     """More answers of a class than are judged, coordinates that are not whole, and photos larger than what the network sees."""
-    scenes = drawn(0, 3, 2, 240, step=np.pi)
+    scenes = drawn(0, 3, 2, boxes.MOST, step=np.pi)
     assert max(np.bincount(classes).max() for _, classes, _ in scenes.answers) > boxes.MOST
     assert not differ(gathered(scenes, 4.0).value(), peers(scenes, peer))
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_of_more_objects_than_cocos_limit_as_many_answers_are_judged(peer: str) -> None:
+    scenes = drawn(0, 3, 2, 240, step=np.pi)
+    assert max(len(true) for true, _, _ in scenes.objects) > boxes.MOST
+    counts = [np.bincount(true, minlength=2) for _, true, _ in scenes.objects]
+    judged = [among_the_first(*said, count) for said, count in zip(scenes.answers, counts, strict=True)]
+    theirs = peers(Scenes(scenes.objects, judged, 2), peer, most=1000)
+    mine = gathered(scenes).value()
+    assert not differ({name: mine[name] for name in theirs}, theirs)
+    assert differ({name: mine[name] for name in theirs}, {name: peers(scenes, peer)[name] for name in theirs}), "negative control"
+
+
+def among_the_first(said: np.ndarray, classes: np.ndarray, scores: np.ndarray, objects: np.ndarray) -> Answers:
+    """The best answers of each class, 100 or as many as there are objects of it."""
+    order = np.argsort(-scores, kind="stable")
+    kept = np.concatenate([order[classes[order] == k][: max(boxes.MOST, objects[k])] for k in range(len(objects))])
+    return said[kept], classes[kept], scores[kept]
 
 
 @pytest.mark.parametrize("peer", PEERS)

@@ -12,6 +12,8 @@ from lamina.core.batch import Batch
 from lamina.core.errors import DataError
 from lamina.core.spec import Spec
 
+MOST_NUMBERS = 50_000_000  # of inputs in a batch that is gone through: three pictures of 2,400 x 2,400
+
 
 @runtime_checkable
 class Split(Protocol):
@@ -107,6 +109,8 @@ class Data:
 
 
 def batches(split: Split, size: int = 1000) -> Iterator[Batch]:
-    """All rows of a split in their stored order."""
+    """All rows of a split in their stored order, `size` at once, or fewer where they are large."""
+    if len(split):
+        size = max(1, min(size, MOST_NUMBERS // max(1, split.batch(torch.arange(1))["x"].numel())))
     for start in range(0, len(split), size):
         yield split.batch(torch.arange(start, min(start + size, len(split))))

@@ -18,6 +18,7 @@ from lamina.core.batch import Batch
 from lamina.core.config import knob
 from lamina.core.spec import IGNORED
 from lamina.data import augment
+from lamina.data.windows import cut
 
 LEAST_SEEN = 0.25  # share of a box that must be seen for it to be kept, beside its middle
 MOSAIC_UNTIL = 0.85  # share of the run after which pictures are whole again, as they will be seen (Ge et al. 2021, YOLOX)
@@ -55,10 +56,12 @@ class Views:
         return ((self.sides[:, axis, None] * middles + self.offset[:, axis, None]) + 1) * length / 2
 
 
-def moved(batch: Batch, config: Scenes, key: tuple[int, int], progress: float = 0.0, draw: str = "scenes") -> None:
+def moved(batch: Batch, config: Scenes, key: tuple[int, int], progress: float = 0.0, draw: str = "scenes", tile: int = 0) -> None:
     """Change pictures `x` of a batch as the knobs say, and their boxes or masks with them. key: (seed, step); progress: 0 to 1; another
-    `draw` of the same key is another one."""
+    `draw` of the same key is another one; tile: side of the windows that are cut out first, 0 for whole pictures."""
     random = rng.generator(*key, draw)
+    if tile:
+        cut(batch, tile, random)
     if config.mosaic and progress < MOSAIC_UNTIL:
         _laid_together(batch, config.mosaic, random)
     if config.zoom < 1 or config.zoom_out > 1 or config.stretch:

@@ -3,6 +3,7 @@
 What of the backbone moves is in fine_tuning.py. A batch without any object is learned from as well.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -18,9 +19,9 @@ from lamina.core.method import Learning, Pace
 from lamina.core.spec import Boxes, Image, Spec
 from lamina.data.scenes import moved
 from lamina.methods import fine_tuning
-from lamina.methods.epochs import Epochs
+from lamina.methods.epochs import Epochs, windows_of
 from lamina.methods.fine_tuning import FineTuning
-from lamina.nn.scale import ROWS, InputScale
+from lamina.nn.scale import InputScale, rows_that_tell
 from lamina.nn.scaled import Scaled
 
 
@@ -41,8 +42,8 @@ class Detection:
         if not isinstance(spec.input, Image) or not isinstance(spec.target, Boxes):
             raise UsageError("pictures with boxes for `detection`", f"`{spec.input.kind}` and `{spec.target.kind}`",
                              "Choose another method: `lamina list methods`.")
-        self.config, self.split = config, split
-        self.epochs = Epochs(split, config.batch)
+        self.spec, self.config, self.split = spec, config, split
+        self.tile, self.epochs = 0, Epochs(split, config.batch)
 
     @staticmethod
     def wrap(net: nn.Module, spec: Spec) -> nn.Module:
@@ -56,8 +57,10 @@ class Detection:
         """Learn the scale of the pictures from the training split, and from its boxes the shapes of default boxes."""
         assert isinstance(model, Scaled), "the model was wrapped"
         assert isinstance(model.input, InputScale), "pictures are scaled"
-        step = max(1, len(self.split) // ROWS)
-        model.input.learn(self.split.batch(torch.arange(0, len(self.split), step))["x"])
+        assert isinstance(self.spec.input, Image), "asked before"
+        model.input.learn(self.split.batch(rows_that_tell(len(self.split), math.prod(self.spec.input.shape)))["x"])
+        self.tile, windows = windows_of(model, self.spec.input)
+        self.epochs = Epochs(self.split, self.config.batch, windows)
         fit: Any = getattr(model.net, "fit_anchors", None)
         if fit is not None:
             fit(all_boxes(self.split))
@@ -71,7 +74,7 @@ class Detection:
 
     def next_batch(self, learner: Learning, step: int) -> Batch:
         batch = self.epochs.rows(learner.seed, step)
-        moved(batch, self.config, (learner.seed, step), step / learner.steps)
+        moved(batch, self.config, (learner.seed, step), step / learner.steps, tile=self.tile)
         return batch
 
     def update(self, learner: Learning, batch: Batch) -> dict[str, torch.Tensor]:

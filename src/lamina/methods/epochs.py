@@ -1,29 +1,42 @@
 """The order in which a split is gone through: mini-batches, each epoch in a fresh order that is a function of (seed, epoch)."""
 
 import math
+from typing import Any
 
 import torch
+from torch import nn
 
 from lamina.core.batch import Batch
 from lamina.core.data import Split
 from lamina.core.method import Pace
+from lamina.core.spec import Image
 
 MOST_VALIDATIONS = 40
 
 
-class Epochs:
-    """Mini-batches of at most `batch` rows; what is left of an epoch waits for the next shuffle."""
+def windows_of(model: nn.Module, picture: Image) -> tuple[int, int]:
+    """The side of the windows that a network with tiles learns pictures by, 0 for whole ones; and how many of each make an epoch."""
+    tiles: Any = getattr(model, "tiles", None)
+    size = picture.height, picture.width
+    return (tiles.side, tiles.count(size)) if tiles is not None and tiles.needed(size) else (0, 1)
 
-    def __init__(self, split: Split, batch: int) -> None:
-        self.split, self.batch = split, min(batch, len(split))
-        self.per_epoch = len(split) // self.batch
+
+class Epochs:
+    """Mini-batches of at most `batch` rows; what is left of an epoch waits for the next shuffle. In an epoch every row is shown
+    `times`, as it is one of many windows of a picture."""
+
+    def __init__(self, split: Split, batch: int, times: int = 1) -> None:
+        self.split, self.times = split, times
+        self.batch = min(batch, len(split) * times)
+        self.per_epoch = len(split) * times // self.batch
         self._order: tuple[int, torch.Tensor] = (-1, torch.empty(0))  # of the epoch that was drawn last
 
     def rows(self, seed: int, step: int) -> Batch:
         """The batch of one step, 1 the first."""
         epoch, place = divmod(step - 1, self.per_epoch)
         if self._order[0] != epoch:
-            self._order = epoch, self.split.order(seed, epoch)
+            orders = [self.split.order(seed, epoch * self.times + n) for n in range(self.times)]
+            self._order = epoch, torch.cat(orders)
         return self.split.batch(self._order[1][place * self.batch : (place + 1) * self.batch])
 
     def pace(self, epochs: float) -> Pace:

@@ -78,7 +78,7 @@ class PseudoLabel:
             return batch
         others = Batch(x=self._others.rows(learner.seed, step)["x"])
         plain = self.config.model_copy(update={"colour": 0.0})
-        moved(others, plain, (learner.seed, step), step / learner.steps, "others")
+        moved(others, plain, (learner.seed, step), step / learner.steps, "others", self.labelled.tile)
         batch["other"] = others["x"].float()
         return batch
 

@@ -14,9 +14,10 @@ from lamina.core.config import knob
 from lamina.core.data import Split
 from lamina.core.errors import UsageError
 from lamina.core.method import Learning, Pace
-from lamina.core.spec import Mask, Spec
+from lamina.core.spec import Image, Mask, Spec
 from lamina.data.scenes import moved
 from lamina.methods import fine_tuning, supervised
+from lamina.methods.epochs import Epochs, windows_of
 from lamina.methods.fine_tuning import FineTuning
 from lamina.nn.scaled import Scaled
 
@@ -41,7 +42,7 @@ class Segmentation:
         if not isinstance(spec.target, Mask):
             raise UsageError("pictures with masks for `segmentation`", f"`{spec.target.kind}` as target",
                              "Choose another method: `lamina list methods`.")
-        self.config = config
+        self.spec, self.config, self.split, self.tile = spec, config, split, 0
         words = {name: getattr(config, name) for name in ("epochs", "batch", "loss", "label_smoothing", "class_weights")}
         self.taught = supervised.Supervised(spec, supervised.Config(**words), split)
 
@@ -53,6 +54,9 @@ class Segmentation:
     def prepare(self, model: nn.Module) -> None:
         """Learn the scale of the pictures from the training split."""
         self.taught.prepare(model)
+        assert isinstance(self.spec.input, Image), "masks are of pictures"
+        self.tile, windows = windows_of(model, self.spec.input)
+        self.taught.epochs = Epochs(self.split, self.config.batch, windows)
 
     def rates(self, model: nn.Module) -> Mapping[nn.Parameter, float]:
         """Less from stage to stage of the backbone downwards."""
@@ -63,7 +67,7 @@ class Segmentation:
 
     def next_batch(self, learner: Learning, step: int) -> Batch:
         batch = self.taught.epochs.rows(learner.seed, step)
-        moved(batch, self.config, (learner.seed, step), step / learner.steps)
+        moved(batch, self.config, (learner.seed, step), step / learner.steps, tile=self.tile)
         return batch
 
     def update(self, learner: Learning, batch: Batch) -> dict[str, torch.Tensor]:

@@ -1,5 +1,6 @@
 """Learning from examples: the mean loss of a mini-batch, and its gradient (Robbins & Monro 1951; LeCun et al. 1998)."""
 
+import math
 from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any, ClassVar
@@ -12,11 +13,11 @@ from lamina.core.config import knob
 from lamina.core.data import Split, batches
 from lamina.core.errors import UsageError, quoted
 from lamina.core.method import Learning, Pace
-from lamina.core.spec import IGNORED, Classes, Mask, Numbers, Spec, Text
+from lamina.core.spec import IGNORED, Classes, Image, Mask, Numbers, Spec, Text
 from lamina.methods.augmenting import Augmenting, check, varied
 from lamina.methods.epochs import Epochs
 from lamina.nn import FITTING_LOSSES, LOSSES
-from lamina.nn.scale import ROWS
+from lamina.nn.scale import rows_that_tell
 from lamina.nn.scaled import Scaled
 
 AUXILIARY = 0.3  # of the loss of a head that a network has while training (Szegedy et al. 2015, section 5)
@@ -67,7 +68,7 @@ class Supervised:
             count(batches(self.split))
         if not any(hasattr(part, "learn") for part in (model.input, model.target, model.net)):
             return
-        some = torch.arange(0, len(self.split), max(1, len(self.split) // ROWS))
+        some = rows_that_tell(len(self.split), math.prod(self.spec.input.shape) if isinstance(self.spec.input, Image) else 1)
         rows = self.split.batch(some)
         if not isinstance(model.input, nn.Identity):
             model.input.learn(rows["x"])

@@ -1,9 +1,9 @@
 """Figures of found objects, gathered batch by batch, equal to COCO's (Lin et al. 2014).
 
 `AP` is the mean of average precision over the thresholds of overlap .50, .55 ... .95 and over the classes that the truth holds, of at
-most 100 answers a class and picture; `AP50` and `AP75` are of one threshold; `AP_small`, `AP_medium` and `AP_large` of objects up to
-32 x 32, up to 96 x 96 and above, in the photo's own pixels; `AR` is the recall of all answers, averaged as `AP` is. Objects of weight
-0 are COCO's crowds: found or missed, they do not count (metrics/box_matching.py).
+most 100 answers a class and picture, or as many as the picture has objects of it; `AP50` and `AP75` are of one threshold; `AP_small`,
+`AP_medium` and `AP_large` of objects up to 32 x 32, up to 96 x 96 and above, in the photo's own pixels; `AR` is the recall of all answers,
+averaged as `AP` is. Objects of weight 0 are COCO's crowds: found or missed, they do not count (metrics/box_matching.py).
 
     B  pictures of a batch    N  pictures in all    M  answers a picture    K  classes    T  thresholds of overlap    R  draws
 """
@@ -54,7 +54,8 @@ class Detections:
         """Match the answers of each class; the scene comes back with its partners."""
         for k in np.union1d(scene.classes, scene.true_classes).astype(int).tolist():
             self._matches += [[] for _ in range(k + 1 - len(self._matches))]
-            said, true = np.flatnonzero(scene.classes == k)[:MOST], np.flatnonzero(scene.true_classes == k)
+            true = np.flatnonzero(scene.true_classes == k)
+            said = np.flatnonzero(scene.classes == k)[: max(MOST, len(true))]
             matches = match(scene.boxes[said], scene.scores[said], scene.objects[true], scene.crowd[true])
             self._matches[k].append((len(self._scenes), matches))
             scene.partner[said] = -1

@@ -17,12 +17,12 @@ from pydantic import Field, PositiveInt
 from torch import nn
 from torch.nn.functional import batch_norm
 
-from lamina.core import config as knobs
 from lamina.core.backbone import Backbone, State
 from lamina.core.config import knob
 from lamina.core.errors import UsageError
 from lamina.core.spec import Spec
 from lamina.models.per_pixel import conv_norm, enlarged, pictures_with_masks, pyramid_of
+from lamina.models.tiled import Tiled
 from lamina.nn.dropout import Dropout
 from lamina.nn.init import he_outputs
 from lamina.nn.pyramid import resized
@@ -32,7 +32,7 @@ STRIDES = (8, 16, 32)
 Rates = Annotated[tuple[PositiveInt, ...], Field(max_length=8)]
 
 
-class Config(knobs.Config):
+class Config(Tiled):
     """Which form, on which backbone, how wide."""
 
     backbone: str = knob("efficientnet_lite0", "network of pictures below it: see `lamina list models`", search="choice")
@@ -119,7 +119,7 @@ class DeepLab(nn.Module):
         channels = self.pyramid.channels
         self.stride = max(channels)
         self.fine = min((s for s in channels if s >= config.fine), default=self.stride)
-        rates = config.rates or rates_for(max(image.height, image.width) / self.stride)
+        rates = config.rates or rates_for((config.tile or max(image.height, image.width)) / self.stride)
         inputs, classes = (channels[self.stride], channels[self.fine]), spec.target.size
         self.joins = config.form == "v3+"
         self.classifier = Joined(inputs, rates, config, classes) if self.joins else _coarse(inputs[0], rates, config, classes)

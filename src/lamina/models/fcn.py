@@ -15,12 +15,12 @@ from typing import Literal
 import torch
 from torch import nn
 
-from lamina.core import config as knobs
 from lamina.core.backbone import Backbone, State
 from lamina.core.config import knob
 from lamina.core.spec import Spec
 from lamina.models import deeplab
 from lamina.models.per_pixel import conv_norm, enlarged, pictures_with_masks, pyramid_of
+from lamina.models.tiled import Tiled
 from lamina.nn.dropout import Dropout
 from lamina.nn.init import he_outputs
 from lamina.nn.pyramid import resized
@@ -28,7 +28,7 @@ from lamina.nn.pyramid import resized
 DILATED = 8  # the stride of the coarsest maps
 
 
-class Config(knobs.Config):
+class Config(Tiled):
     """Which form, on which backbone."""
 
     backbone: str = knob("efficientnet_lite0", "network of pictures below it: see `lamina list models`", search="choice")

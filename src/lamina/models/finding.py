@@ -1,13 +1,13 @@
 """What networks that find objects have in common: the data that they take, and the knobs that say which boxes become answers."""
 
-from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.errors import UsageError
 from lamina.core.spec import Image, Spec
+from lamina.models.tiled import Tiled
 from lamina.nn.answers import Selection
 
 
-class Finding(knobs.Config):
+class Finding(Tiled):
     """The knobs of every network that finds objects: which of what it sees it answers."""
 
     score: float = knob(0.02, "least score of an answer; the task asks for more before it shows one", low=0, high=1)

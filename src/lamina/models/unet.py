@@ -16,11 +16,11 @@ from pydantic import Field, PositiveInt
 from torch import nn
 from torch.nn.functional import max_pool2d
 
-from lamina.core import config as knobs
 from lamina.core.backbone import Backbone
 from lamina.core.config import knob
 from lamina.core.spec import Spec
 from lamina.models.per_pixel import conv_norm, enlarged, pictures_with_masks, pyramid_of
+from lamina.models.tiled import Tiled
 from lamina.nn.dropout import Dropout
 from lamina.nn.init import he_outputs
 from lamina.nn.pyramid import resized
@@ -29,7 +29,7 @@ MOST_WIDTH = 512
 FROM_SCRATCH = "none"
 
 
-class Config(knobs.Config):
+class Config(Tiled):
     """The sizes; the paper's are depth 4 and width 64."""
 
     backbone: str = knob(FROM_SCRATCH, "network of pictures as the way down: see `lamina list models`; none: convolutions from scratch",

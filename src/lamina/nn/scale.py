@@ -7,6 +7,13 @@ from lamina.core.backbone import Scale
 from lamina.core.spec import Image, Spec, Table
 
 ROWS = 10_000  # as many tell mean and deviation to a hundredth of a deviation
+NUMBERS = 200_000_000  # of inputs that are looked at at once; of large pictures fewer rows do
+
+
+def rows_that_tell(count: int, numbers: int) -> torch.Tensor:
+    """Which of `count` rows with so many numbers each a scale is learned from, evenly spread: (n,) int64."""
+    most = max(1, min(ROWS, NUMBERS // max(1, numbers)))
+    return torch.arange(0, count, max(1, count // most))
 
 
 class InputScale(nn.Module):

@@ -6,12 +6,14 @@ from torch import nn
 from lamina.core.spec import Image, Numbers, Spec, Text
 from lamina.nn.dropout import exchange
 from lamina.nn.scale import InputScale, TargetScale
+from lamina.nn.tiles import Tiles, by_tiles
 
 
 class Scaled(nn.Module):
     """`input` scale (texts have none), the network `net`, and for numbers the `target` scale. Plain dropout in `net` becomes ours.
 
-    A network whose `mirror` is true is asked twice for an answer: the mean over a picture and its mirror image counts.
+    A network whose `mirror` is true is asked twice for an answer: the mean over a picture and its mirror image counts. One with
+    `tiles` is asked for each tile of a picture that is larger than they are.
     """
 
     def __init__(self, net: nn.Module, spec: Spec) -> None:
@@ -20,6 +22,7 @@ class Scaled(nn.Module):
         self.net = net
         exchange(net)
         self.mirror = bool(getattr(net, "mirror", False))
+        self.tiles: Tiles = getattr(net, "tiles", Tiles())
         self.target = TargetScale(spec.target.size) if isinstance(spec.target, Numbers) else nn.Identity()
         self.channels_last = isinstance(spec.input, Image) and any(isinstance(m, nn.Conv2d) for m in net.modules())
         if not any(isinstance(p, nn.parameter.UninitializedParameter) for p in net.parameters()):
@@ -31,6 +34,11 @@ class Scaled(nn.Module):
             self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training and x.ndim == 4 and self.tiles.needed((x.shape[2], x.shape[3])):
+            return by_tiles(self._answer, x, self.tiles)
+        return self._answer(x)
+
+    def _answer(self, x: torch.Tensor) -> torch.Tensor:
         output = self.scaled(x)
         if self.mirror and not self.training:
             mirrored = self.scaled(x.flip(-1))

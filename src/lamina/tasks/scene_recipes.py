@@ -3,13 +3,16 @@
 from typing import Any
 
 from lamina.core.data import Data
+from lamina.core.spec import Image
 from lamina.core.task import Choice, Quality
 from lamina.methods.fine_tuning import FROM_PUBLISHED
+from lamina.nn.tiles import Tiles
 from lamina.tasks import neighbours
 from lamina.tasks.recipes import MIRRORED
 
 EPOCHS = {"boxes": {"fast": 10.0, "good": 40.0, "best": 100.0}, "masks": {"fast": 15.0, "good": 60.0, "best": 150.0}}
 ENOUGH, MOST_EPOCHS = 250, 300.0  # pictures; of fewer, each is shown more often
+LARGE, TILE = 640, 416  # pixels: pictures with a longer side are seen by tiles of the second
 SHOWN, LEAST_EPOCHS = 20_000, 0.2  # pictures that are shown in all where there are many; but for this share of the epochs at least
 
 
@@ -17,7 +20,7 @@ def boxes(data: Data, quality: Quality) -> Choice:
     """A light single-shot detector on a network that has seen ImageNet."""
     words: dict[str, Any] = {
         "epochs": _epochs("boxes", data, quality), "batch": 8, "learning_rate": 1e-3, "schedule": "one_cycle", "weight_decay": 0.01,
-        "ema": 0.99, "flip": _may_be_mirrored(data), "zoom": 0.5, "colour": 0.2, "clip": 10.0,
+        "ema": 0.99, "flip": _may_be_mirrored(data), "zoom": 0.5, "colour": 0.2, "clip": 10.0, "tile": _tile(data),
     }  # fmt: skip
     scratch = Choice("ssd", "detection", words | {"epochs": min(2 * words["epochs"], MOST_EPOCHS)})
     return Choice("ssd", "detection", {**words, **FROM_PUBLISHED}, scratch=scratch)
@@ -27,10 +30,20 @@ def masks(data: Data, quality: Quality) -> Choice:
     """A network with an atrous pyramid and a fine decoder, on one that has seen ImageNet."""
     words: dict[str, Any] = {
         "epochs": _epochs("masks", data, quality), "batch": 8, "learning_rate": 1e-3, "schedule": "one_cycle", "weight_decay": 0.01,
-        "ema": 0.99, "flip": True, "zoom": 0.5, "colour": 0.2, "mirror": True,
+        "ema": 0.99, "flip": True, "zoom": 0.5, "colour": 0.2, "mirror": True, "tile": _tile(data),
     }  # fmt: skip
     scratch = Choice("deeplab", "segmentation", words | {"epochs": min(2 * words["epochs"], MOST_EPOCHS)})
     return Choice("deeplab", "segmentation", {**words, **FROM_PUBLISHED}, scratch=scratch)
+
+
+def _tile(data: Data) -> int:
+    """The side of the tiles by which pictures are seen, 0 where they are not large."""
+    return TILE if max(_sides(data)) > LARGE else 0
+
+
+def _sides(data: Data) -> tuple[int, int]:
+    assert isinstance(data.spec.input, Image), "boxes and masks are in pictures"
+    return data.spec.input.height, data.spec.input.width
 
 
 def _may_be_mirrored(data: Data) -> bool:
@@ -41,6 +54,6 @@ def _may_be_mirrored(data: Data) -> bool:
 
 def _epochs(kind: str, data: Data, quality: Quality) -> float:
     """Each of few pictures is shown more often, each of many less often."""
-    usual = EPOCHS[kind][quality]
-    wanted = min(usual * (ENOUGH / len(data.train)) ** 0.5, usual / EPOCHS[kind]["good"] * SHOWN / len(data.train))
+    usual, pictures = EPOCHS[kind][quality], len(data.train) * Tiles(_tile(data)).count(_sides(data))
+    wanted = min(usual * (ENOUGH / pictures) ** 0.5, usual / EPOCHS[kind]["good"] * SHOWN / pictures)
     return round(min(max(wanted, LEAST_EPOCHS * usual), MOST_EPOCHS), 1)

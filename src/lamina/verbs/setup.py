@@ -18,6 +18,7 @@ from lamina.core.task import Choice, Task
 from lamina.data.report import say
 from lamina.methods import METHODS
 from lamina.models import MODELS
+from lamina.models.tiled import Tiled
 from lamina.nn.scaled import Scaled
 from lamina.optim import learner as optim
 from lamina.plan import Config as LoopConfig
@@ -55,7 +56,7 @@ def prepare(request: Request) -> Setup:
     configs = {"data": data_config} | _configs(choice, method_class, rest, request.net)
     method = method_of(choice, configs["method"], data)
     rng.reseed(request.seed, 0, "weights")
-    net = request.net or MODELS[choice.model](data.spec, configs["model"])
+    net = request.net or network(choice.model, data.spec, configs["model"])
     model = method_class.wrap(net, data.spec)
     if isinstance(model, Scaled):
         own_module.check(model, data.spec, data.train.batch(torch.arange(2) % len(data.train))["x"])
@@ -100,9 +101,17 @@ def rebuild(described: Mapping[str, Any], spec: Spec, net: nn.Module | None) -> 
         make = MODELS[described["model"]]
         config = knobs.config_of(make)
         values = knobs.assign(described["configs"]["model"], {"model": config}, "the run")["model"]
-        net = make(spec, knobs.build("model", config, values))
+        net = network(described["model"], spec, knobs.build("model", config, values))
     model: nn.Module = METHODS[described["method"]].wrap(net, spec)
     return model
+
+
+def network(name: str, spec: Spec, config: knobs.Config) -> nn.Module:
+    """A built-in model; one that may see pictures by tiles has them as `tiles`, which Scaled asks for."""
+    net: nn.Module = MODELS[name](spec, config)
+    if isinstance(config, Tiled):
+        net.tiles = config.tiles  # type: ignore[assignment]
+    return net
 
 
 def pick_task(name: str, spec: Spec) -> Task:

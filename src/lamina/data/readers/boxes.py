@@ -32,7 +32,7 @@ from lamina.data.scene_size import canvas_of_boxes, size_told
 class Config(knobs.Config):
     """How photos with boxes are read."""
 
-    size: int = knob(0, "longer side to which photos are brought, in pixels; 0: by the photos and their boxes", low=0, high=2048)
+    size: int = knob(0, "longer side to which photos are brought, in pixels; 0: by the photos and their boxes", low=0, high=4096)
     labels: str = knob("", "name of the file of boxes, where there are several")
     as_masks: bool = knob(False, "paint the outlines of COCO files as masks: a class for every pixel")
     allow_refused: float = knob(0.05, "share of photos and boxes that may be refused", low=0, high=1)

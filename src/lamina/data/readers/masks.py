@@ -32,7 +32,7 @@ from lamina.data.unlabelled import Unlabelled
 class Config(knobs.Config):
     """How photos with masks are read."""
 
-    size: int = knob(0, "longer side to which photos are brought, in pixels; 0: their own, up to 320", low=0, high=2048)
+    size: int = knob(0, "longer side to which photos are brought, in pixels; 0: their own, up to 320", low=0, high=4096)
     names: tuple[str, ...] = knob((), "names of the classes, by the value of a pixel from 0 on")
     ignore: tuple[str, ...] = knob((), "values or names of classes that are neither learned nor judged")
     allow_refused: float = knob(0.05, "share of files that may be refused", low=0, high=1)
