@@ -140,7 +140,7 @@ class Model:
             counts = (weights > 0).numpy()
             x, y, weights = x[counts], y[counts], weights[counts]
         if weights is not None and x.ndim == 1 and texts.are_texts(x):
-            raise UsageError("texts that all count alike", "`sample_weight`", "Leave it out; `class_weights=True` weighs classes.")
+            raise UsageError("texts that all count alike", "`sample_weight`", "Leave it out; `class_weights=1` weighs classes.")
         if self._learned is None and texts.are_texts(x):
             return texts.of_arrays(x, y, seed)
         rows: Divisible

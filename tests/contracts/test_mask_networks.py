@@ -185,7 +185,7 @@ def test_a_network_of_zeros_starts_at_the_loss_of_a_guess() -> None:
 ])  # fmt: skip
 def test_what_is_learned_is_the_class_of_every_pixel(form: str, loss: str) -> None:
     split = scenes()
-    method, learner = learning(form, split, loss=loss, class_weights=True)
+    method, learner = learning(form, split, loss=loss, class_weights=1.0)
     first, *_, last = (update(method, learner, step) for step in range(1, 41))
     assert last < 0.7 * first
     said = learner.predictor()(split.x).argmax(1)

@@ -236,7 +236,7 @@ def test_neither_numbers_nor_overlaps_are_smoothed(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["labels", "numbers"])
 def test_only_classes_and_their_pixels_are_weighed(kind: str) -> None:
     with pytest.raises(UsageError, match="class_weights"):
-        method_of(kind, class_weights=True)
+        method_of(kind, class_weights=1.0)
 
 
 def test_class_weights_are_scikit_learns() -> None:
@@ -307,6 +307,15 @@ def test_weights_of_masks_are_median_frequencies_with_mean_one() -> None:
     expected = np.median(pixels / held) / (pixels / held)
     np.testing.assert_allclose(found, expected * pixels.sum() / (expected * pixels).sum(), rtol=1e-5)
     assert not torch.allclose(found, found.mean())  # negative control: the classes differ in size
+
+
+@pytest.mark.parametrize("kind", ["classes", "mask"])
+def test_a_power_of_the_weights_lies_between_all_alike_and_all_even(kind: str) -> None:
+    split = ArraySplit(torch.zeros(B, 2), TARGETS[kind])
+    whole, half = class_weights(SPECS[kind], split).double(), class_weights(SPECS[kind], split, 0.5).double()
+    np.testing.assert_allclose((half / half[0]) ** 2, whole / whole[0], rtol=1e-5)
+    answers = TARGETS[kind][TARGETS[kind] != IGNORED].long()
+    assert half[answers].mean().item() == pytest.approx(1, rel=1e-5)
 
 
 def test_a_class_without_a_pixel_breaks_no_weight() -> None:

@@ -103,6 +103,18 @@ def test_a_folder_is_answered_and_drawn(place: Path, tmp_path: Path, run: str, d
         assert all({"category", "bbox", "score"} <= set(one) for row in told for one in row["objects"])
 
 
+@pytest.mark.parametrize(("run", "kind"), [("found", "objects"), ("painted", "regions")])
+def test_what_speaks_for_an_answer_is_told_and_drawn(place: Path, tmp_path: Path, run: str, kind: str) -> None:
+    photo = place / "boxes/images/000.png"
+    (told,) = result(lamina("predict", place / run, photo, "--why", "--json", "--out", tmp_path))["predictions"]  # type: ignore[misc]
+    assert all({"category", "score", "inside"} <= set(one) for one in told["why"][kind])
+    assert Path(told["why"]["drawn"]).is_file()
+    if told["why"][kind]:
+        assert Path(told["why"]["map"]).is_file()
+    printed = lamina("predict", place / run, photo, "--why", "--out", tmp_path).stdout
+    assert "speaks for it" in printed or "nothing to explain" in printed
+
+
 @pytest.mark.parametrize("run", ["found", "painted"])
 def test_a_film_is_answered_frame_by_frame(place: Path, tmp_path: Path, run: str) -> None:
     (told,) = result(lamina("predict", place / run, place / "drive.mp4", "--json", "--out", tmp_path))["predictions"]  # type: ignore[misc]
@@ -132,5 +144,5 @@ def test_wrong_words_are_refused(place: Path, tmp_path: Path) -> None:
     assert "bad.mp4" in lamina("predict", place / "found", tmp_path / "bad.mp4", fails=True).stderr
     assert "gone.jpg" in lamina("predict", place / "found", "gone.jpg", fails=True).stderr
     assert "boxes" in lamina("train", place / "boxes", "--task", "segment", fails=True).stderr
-    assert "--why" in lamina("predict", place / "found", place / "boxes/images/000.png", "--why", fails=True).stderr
+    assert "--why" in lamina("predict", place / "found", place / "drive.mp4", "--why", fails=True).stderr
     assert "--smooth" in lamina("predict", place / "painted", place / "drive.mp4", "--smooth", "2", fails=True).stderr

@@ -25,7 +25,7 @@ class Image(_Part):
     width: int
     ground: int | None = None
     subject: int | None = None
-    fit: Literal["crop", "squash", "pad"] = "squash"
+    fit: Literal["crop", "squash", "pad", "keep"] = "squash"
 
     @property
     def shape(self) -> tuple[int, ...]:

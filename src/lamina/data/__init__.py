@@ -11,6 +11,7 @@ DATASETS = Registry("data set", {
     "wine": "lamina.data.catalog.embedded:wine",
     "breast_cancer": "lamina.data.catalog.embedded:breast_cancer",
     "diabetes": "lamina.data.catalog.embedded:diabetes",
+    "trees": "lamina.data.catalog.trees:trees",
     "cars": "lamina.data.catalog.archived:cars",
     "penguins": "lamina.data.catalog.archived:penguins",
     "weather": "lamina.data.catalog.archived:weather",

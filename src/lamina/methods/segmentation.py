@@ -29,7 +29,7 @@ class Config(FineTuning):
     batch: int = knob(8, "pictures in a mini-batch", low=1, search="log")
     loss: str = knob("auto", "what is minimized: see `lamina list losses`", search="choice")
     label_smoothing: float = knob(0.0, "share of the target spread over all classes", low=0, high=0.9, search="linear")
-    class_weights: bool = knob(False, "weigh every class by the inverse of its frequency")
+    class_weights: float = knob(0.0, "power of the inverse of its frequency by which a class is weighed; 1: all alike", low=0, high=1)
 
 
 class Segmentation:

@@ -33,7 +33,7 @@ class Config(Augmenting):
     batch: int = knob(128, "examples in a mini-batch", low=1, search="log")
     loss: str = knob("auto", "what is minimized: see `lamina list losses`", search="choice")
     label_smoothing: float = knob(0.0, "share of the target spread over all classes", low=0, high=0.9, search="linear")
-    class_weights: bool = knob(False, "weigh every class by the inverse of its frequency")
+    class_weights: float = knob(0.0, "power of the inverse of its frequency by which a class is weighed; 1: all alike", low=0, high=1)
 
 
 class Supervised:
@@ -49,7 +49,7 @@ class Supervised:
         self.loss = fitting_loss(spec, config)
         if config.mixup and isinstance(spec.input, Text):
             raise UsageError("numbers or pictures to mix with `mixup`", "texts", "Leave `mixup` out.")
-        self._weights = class_weights(spec, split) if config.class_weights else None
+        self._weights = class_weights(spec, split, config.class_weights) if config.class_weights else None
         check(config, spec)
 
     @staticmethod
@@ -153,18 +153,19 @@ def fitting_loss(spec: Spec, config: Config) -> Loss:
     return loss
 
 
-def class_weights(spec: Spec, split: Split) -> torch.Tensor:
-    """(K,) inverse frequencies with mean one over the examples, or over the labelled pixels."""
+def class_weights(spec: Spec, split: Split, power: float = 1.0) -> torch.Tensor:
+    """(K,) powers of the inverse frequencies, with mean one over the examples, or over the labelled pixels."""
     if isinstance(spec.target, Mask):
-        return _weights_of_pixels(spec.target.size, split)
+        return _weights_of_pixels(spec.target.size, split, power)
     if not isinstance(spec.target, Classes):
         raise UsageError("classes to weigh with `class_weights`", f"{spec.target.kind}", "Leave `class_weights` out.")
     y = torch.cat([batch["y"] for batch in batches(split)])
-    counts = torch.bincount(y, minlength=spec.target.size).clamp(min=1)
-    return len(y) / (spec.target.size * counts)
+    counts = torch.bincount(y, minlength=spec.target.size)
+    weights = counts.clamp(min=1) ** -power
+    return weights * len(y) / (weights * counts).sum()
 
 
-def _weights_of_pixels(classes: int, split: Split) -> torch.Tensor:
+def _weights_of_pixels(classes: int, split: Split, power: float) -> torch.Tensor:
     """Median frequency balancing (Eigen & Fergus 2015): the median over classes of their frequencies, by each class's own, which is
     its share of the pictures that hold it. Plain inverse frequencies would have a rare class count thousands of times."""
     pixels, held = torch.zeros(2, classes, dtype=torch.float64)
@@ -174,5 +175,5 @@ def _weights_of_pixels(classes: int, split: Split) -> torch.Tensor:
             pixels += counts
             held += (counts > 0) * counts.sum()
     frequency = pixels / held.clamp_min(1)
-    weights = torch.where(pixels > 0, frequency[pixels > 0].quantile(0.5) / frequency.clamp_min(1e-12), 0.0)
+    weights = torch.where(pixels > 0, frequency[pixels > 0].quantile(0.5) / frequency.clamp_min(1e-12), 0.0) ** power
     return (weights * pixels.sum() / (weights * pixels).sum().clamp_min(1e-12)).float()

@@ -19,6 +19,7 @@ from torch.nn.functional import pad
 from lamina.nn.boxes import area, overlap
 from lamina.nn.nms import batched_nms
 
+LARGE, SIDE = 640, 416  # pixels: pictures with a longer side are seen by tiles of the second, unless told otherwise
 BEYOND = 0.25  # of the overlap, that a tile answers for beyond its half
 EDGE = 2.0  # pixels from an inner edge of its tile, within which a box may be the part of an object
 PART = 0.5  # of its area inside a whole box of its class, from which on such a box is taken for a part of the same object
@@ -54,6 +55,11 @@ class Tiles:
     def count(self, picture: tuple[int, int]) -> int:
         """Tiles of a picture (H, W)."""
         return len(self.starts(picture[0])) * len(self.starts(picture[1]))
+
+
+def usual(picture: tuple[int, int]) -> Tiles:
+    """How a picture (H, W) is seen unless told otherwise: a large one by tiles."""
+    return Tiles(SIDE) if max(picture) > LARGE else Tiles()
 
 
 def by_tiles(answer: Answer, x: torch.Tensor, tiles: Tiles) -> torch.Tensor:

@@ -7,13 +7,14 @@ What is wrong with the pictures themselves, duplicates across parts among it, is
 import numpy as np
 
 from lamina.core.spec import IGNORED, Boxes, Image, Mask
+from lamina.nn.tiles import LARGE, usual
 from lamina.oversight.problems import EXAMPLES, Problem, about, degree, few, uneven, unseen
 from lamina.oversight.rows import PARTS, Rows
 from lamina.oversight.scenes_measures import Marked, boxes_of, shares_of
 
 SMALL = 8.0  # pixels: the mean side of a box below which the finest map of a network hardly sees it
 LONG = 5.0  # times: one side of a box against the other, beyond what prior boxes reach
-CROWDED = 100  # boxes in one picture: of more, COCO's measure looks at the best hundred answers only
+CROWDED = 100  # boxes in one picture, or in each of its tiles: of more, a network answers with the best hundred only
 TWICE = 0.9  # overlap from which two boxes of one class are one box drawn twice
 NEIGHBOURS = 8  # boxes that begin at about one place and are compared
 MANY = 0.05  # share from which it is more than a note
@@ -52,7 +53,7 @@ def _small(rows: Rows, boxes: Marked) -> list[Problem]:
     wanted = int(np.ceil(max(kind.height, kind.width) * SMALL / np.median(mean[small]) / 32)) * 32
     return about(rows, boxes.row[small], degree(boxes.row[small], len(boxes.row), MANY), "boxes too small to be found",
                   f"At {kind.width} x {kind.height} pixels they are below {SMALL:g} pixels a side, the smallest {mean.min():.2g}.",
-                  f"Train with larger pictures, as `size={wanted}`, cut the photos into pieces, or leave such boxes out.")
+                  f"Train with larger pictures, as `size={wanted}` (those above {LARGE} are seen by tiles), or leave such boxes out.")
 
 
 def _long(rows: Rows, boxes: Marked) -> list[Problem]:
@@ -64,11 +65,14 @@ def _long(rows: Rows, boxes: Marked) -> list[Problem]:
 
 
 def _crowded(rows: Rows, boxes: Marked) -> list[Problem]:
-    counts = np.bincount(boxes.row, minlength=len(rows))
-    crowded = np.argsort(-counts, kind="stable")[: int((counts > CROWDED).sum())]
+    kind, counts = rows.data.spec.input, np.bincount(boxes.row, minlength=len(rows))
+    assert isinstance(kind, Image), "boxes are in pictures"
+    sides = kind.height, kind.width
+    most = CROWDED * usual(sides).count(sides)
+    crowded = np.argsort(-counts, kind="stable")[: int((counts > most).sum())]
     return about(rows, crowded, degree(crowded, len(rows), MANY), "pictures with very many boxes",
-                  f"More than {CROWDED}, up to {counts.max(initial=0)}: a network answers with so many at most, unless told otherwise.",
-                  "Cut the photos into pieces.")
+                  f"More than {most}, up to {counts.max(initial=0)}: a network answers with so many at most, unless told otherwise.",
+                  "Train with tiles, as `tile=320`, or cut the photos into pieces.")
 
 
 def _twice(rows: Rows, boxes: Marked) -> list[Problem]:
@@ -111,7 +115,7 @@ def _rare(rows: Rows, classes: np.ndarray, target: Mask) -> list[Problem]:
         return []
     return [Problem("classes that are hardly there", "worth", len(rare),
                     f"Each covers less than {HARDLY:.1%} of the pixels to train on: a network that never answers it loses nearly nothing.",
-                    "Train with `class_weights=true` or `loss=dice`, add pictures with them, or join them to a class like them.",
+                    "Train with `class_weights=0.5` or `loss=dice`, add pictures with them, or join them to a class like them.",
                     tuple(f"{target.names[place]}: {of_all[place]:.3%}" for place in rare[:EXAMPLES]))]
 
 

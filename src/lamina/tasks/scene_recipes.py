@@ -6,13 +6,12 @@ from lamina.core.data import Data
 from lamina.core.spec import Image
 from lamina.core.task import Choice, Quality
 from lamina.methods.fine_tuning import FROM_PUBLISHED
-from lamina.nn.tiles import Tiles
+from lamina.nn.tiles import usual
 from lamina.tasks import neighbours
 from lamina.tasks.recipes import MIRRORED
 
 EPOCHS = {"boxes": {"fast": 10.0, "good": 40.0, "best": 100.0}, "masks": {"fast": 15.0, "good": 60.0, "best": 150.0}}
 ENOUGH, MOST_EPOCHS = 250, 300.0  # pictures; of fewer, each is shown more often
-LARGE, TILE = 640, 416  # pixels: pictures with a longer side are seen by tiles of the second
 SHOWN, LEAST_EPOCHS = 20_000, 0.2  # pictures that are shown in all where there are many; but for this share of the epochs at least
 
 
@@ -38,7 +37,7 @@ def masks(data: Data, quality: Quality) -> Choice:
 
 def _tile(data: Data) -> int:
     """The side of the tiles by which pictures are seen, 0 where they are not large."""
-    return TILE if max(_sides(data)) > LARGE else 0
+    return usual(_sides(data)).side
 
 
 def _sides(data: Data) -> tuple[int, int]:
@@ -54,6 +53,6 @@ def _may_be_mirrored(data: Data) -> bool:
 
 def _epochs(kind: str, data: Data, quality: Quality) -> float:
     """Each of few pictures is shown more often, each of many less often."""
-    usual, pictures = EPOCHS[kind][quality], len(data.train) * Tiles(_tile(data)).count(_sides(data))
-    wanted = min(usual * (ENOUGH / pictures) ** 0.5, usual / EPOCHS[kind]["good"] * SHOWN / pictures)
-    return round(min(max(wanted, LEAST_EPOCHS * usual), MOST_EPOCHS), 1)
+    epochs, pictures = EPOCHS[kind][quality], len(data.train) * usual(_sides(data)).count(_sides(data))
+    wanted = min(epochs * (ENOUGH / pictures) ** 0.5, epochs / EPOCHS[kind]["good"] * SHOWN / pictures)
+    return round(min(max(wanted, LEAST_EPOCHS * epochs), MOST_EPOCHS), 1)

@@ -19,7 +19,7 @@ from lamina.data.film import is_film
 from lamina.data.inputs import read_all, read_one
 from lamina.data.pictures import ENDINGS
 from lamina.data.report import say
-from lamina.oversight.why import Why, why
+from lamina.oversight.why import Why, of_scene, why
 from lamina.verbs.data import reader
 from lamina.verbs.predict_photos import Clock, Seen, film, none_readable, photos, readable
 from lamina.verbs.trained import Trained, open_run
@@ -65,9 +65,8 @@ def predict(folder: Path, words: Sequence[str], wish: Wish = Wish()) -> Iterable
     trained = open_run(folder, device=wish.device)
     place = wish.out or folder / "predictions"
     if trained.task.takes(trained.spec) == "photos":
-        if wish.explain:
-            raise UsageError("answers that have one reason, as classes and numbers", f"`--why` for `{trained.task.name}`",
-                             "Leave it out: `report.html` shows the worst photos.")
+        if wish.explain and any(is_film(word) for word in words):
+            raise UsageError("photos for `--why`", "a video", "Take out the frames that you want to ask about.")
         return _of_photos(trained, words, place, wish)
     return _of_rows(trained, words, place, wish.explain)
 
@@ -78,14 +77,15 @@ def _of_photos(trained: Trained, words: Sequence[str], place: Path, wish: Wish) 
         yield Answer(word, film(trained, word, place, wish.smooth))
     inputs = list(_inputs([word for word in words if not is_film(word)], pictures=True))
     clock = Clock()
-    for name, answer in photos(trained, inputs, words, clock) if inputs else ():
+    for name, photo, answer in photos(trained, inputs, words, clock) if inputs else ():
         clock.start()
         files = {"drawn": _save(answer, place, name)}
         if isinstance(answer, Regions):
             files["mask"] = str(Path(files["drawn"]).with_suffix(".png"))
             answer.save_mask(Path(files["mask"]))
         clock.stop("draw")
-        yield Answer(name, Seen(str(answer), answer.to_json()), files=files)
+        reason = of_scene(trained.predictor, trained.spec, photo.x) if wish.explain else None
+        yield Answer(name, Seen(str(answer), answer.to_json()), why=reason, files=files | _drawn(reason, place, name))
     if inputs:
         say(str(clock))
 

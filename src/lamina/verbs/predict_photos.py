@@ -65,8 +65,9 @@ class Seen:
         return self.words
 
 
-def photos(trained: Trained, inputs: Sequence[tuple[str, Any]], asked: Sequence[str], clock: Clock) -> Iterator[tuple[str, Any]]:
-    """The name and the `Objects` or `Regions` of each photo. One that was named is read or refused; of a folder what cannot be is said."""
+def photos(trained: Trained, inputs: Sequence[tuple[str, Any]], asked: Sequence[str], clock: Clock) -> Iterator[tuple[str, Photo, Any]]:
+    """The name of each photo, the photo, and its `Objects` or `Regions`. One that was named is read or refused; of a folder what cannot
+    be is said."""
     image, read, told = trained.spec.input, 0, time.monotonic()
     assert isinstance(image, Image), "boxes and masks are of pictures"
     for start in range(0, len(inputs), AT_ONCE):
@@ -79,7 +80,7 @@ def photos(trained: Trained, inputs: Sequence[tuple[str, Any]], asked: Sequence[
             answers = trained.task.predict(trained.predictor, trained.spec, [photo for _, photo in some])
             clock.stop("network")
             clock.photos += len(some)
-            yield from zip([name for name, _ in some], answers, strict=True)
+            yield from ((name, photo, answer) for (name, photo), answer in zip(some, answers, strict=True))
         if time.monotonic() - told > SECONDS_BETWEEN:
             told = time.monotonic()
             say(_progress("photo", clock, len(inputs)))
