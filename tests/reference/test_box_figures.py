@@ -278,3 +278,9 @@ def test_the_interval_is_of_pictures_and_follows_their_number() -> None:
     assert low < gathered(one).value()["AP"] < high
     assert 0.3 < (far - near) / (high - low) < 0.8  # half as wide with four times the pictures
     assert gathered(one).intervals() == gathered(one).intervals()
+
+
+def test_one_picture_says_nothing_of_others() -> None:
+    found = of([[0, 0, 10, 10, 0.9, 0]], [[0, 0, 10, 10, 0], [20, 0, 30, 10, 0]])
+    assert set(found.intervals().values()) == {(0, 1)}
+    assert (found.per_class()[0]["AP_low"], found.per_class()[0]["AP_high"]) == (0, 1)

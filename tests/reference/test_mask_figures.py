@@ -203,6 +203,13 @@ def test_the_mean_over_pictures_and_classes() -> None:
 # -- intervals --------------------------------------------------------------------------------------
 
 
+def test_one_picture_says_nothing_of_others() -> None:
+    found = Masks(2)
+    found.update(torch.rand(1, 2, 8, 8), torch.zeros(1, 8, 8).byte())
+    assert set(found.intervals().values()) == {(0, 1)}
+    assert (found.per_class()[0]["iou_low"], found.per_class()[0]["iou_high"]) == (0, 1)
+
+
 def test_draws_are_of_pictures_with_replacement() -> None:
     counts = drawn(7, 400)
     assert (counts.sum(1) == 7).all()

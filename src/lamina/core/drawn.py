@@ -12,6 +12,8 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 Colour = tuple[int, int, int]
 GOLDEN = 0.618034  # of the circle of hues from one class to the next: neighbours differ, however many there are
 LINE, LETTER = 250, 28  # of the photo's longer side: one pixel of a line, of a letter
+FEW = 20  # boxes that all have their words; of more, those whose words are not much broader than the box
+OVER = 1.5  # times the box
 
 
 def colours(count: int) -> tuple[Colour, ...]:
@@ -32,17 +34,17 @@ def colours_of(target: Boxes | Mask) -> tuple[Colour, ...]:
 
 
 def with_boxes(photo: Pixels, boxes: Sequence[Sequence[float]], words: Sequence[str], inks: Sequence[Colour]) -> Pixels:
-    """The photo (H, W, 3) with boxes (x0, y0, x1, y1), each in its ink under its words."""
+    """The photo (H, W, 3) with boxes (x0, y0, x1, y1), each in its ink under its words; among many boxes small ones have none."""
     from PIL import Image, ImageDraw, ImageFont
 
     drawn = Image.fromarray(photo).convert("RGB")
     pen, longest = ImageDraw.Draw(drawn), max(photo.shape[:2])
-    font = ImageFont.load_default(max(9, longest // LETTER))
+    font = ImageFont.load_default(max(9, longest // (LETTER if len(boxes) <= FEW else 2 * LETTER)))
     for box, word, ink in zip(boxes, words, inks, strict=True):
         corners = [round(float(n)) for n in box]
         pen.rectangle(corners, outline=ink, width=max(1, longest // LINE))
-        if word:
-            left, top, right, bottom = pen.textbbox((0, 0), word, font=font)
+        left, top, right, bottom = pen.textbbox((0, 0), word, font=font)
+        if word and (len(boxes) <= FEW or right - left <= OVER * (corners[2] - corners[0])):
             high = max(0, corners[1] - (bottom - top) - 4)
             pen.rectangle([corners[0], high, corners[0] + right - left + 4, high + bottom - top + 4], fill=ink)
             pen.text((corners[0] + 2 - left, high + 2 - top), word, fill=_readable(ink), font=font)

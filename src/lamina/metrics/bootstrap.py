@@ -14,7 +14,12 @@ DRAWS = 500
 
 
 def drawn(pictures: int, draws: int = DRAWS, seed: int = 0) -> torch.Tensor:
-    """How often each picture is in each draw: (R, N) float64, every row sums to N."""
+    """How often each picture is in each draw: (R, N) float64, every row sums to N.
+
+    NaN for a single picture, which says nothing of others.
+    """
+    if pictures == 1:
+        return torch.full((draws, 1), torch.nan, dtype=torch.float64)
     random = rng.generator(seed, 0, "bootstrap")
     places = torch.randint(max(pictures, 1), (draws, pictures), generator=random)
     ones = torch.ones(draws, pictures, dtype=torch.float64)
@@ -41,5 +46,7 @@ def around(figure: float, values: torch.Tensor) -> tuple[float, float]:
     >>> [round(bound, 3) for bound in around(0.5, torch.linspace(0.5, 0.7, 1001))]
     [0.305, 0.5]
     """
+    if values.isnan().all():
+        return 0.0, 1.0
     low, high = middle(values)
     return max(0.0, min(2 * figure - high, figure)), min(1.0, max(2 * figure - low, figure))

@@ -34,8 +34,11 @@ def shares(one: torch.Tensor, other: torch.Tensor) -> tuple[float, float, float]
 
 
 def means(one: torch.Tensor, other: torch.Tensor, seed: int = 0) -> tuple[float, float, float]:
-    """(difference, low, high) of the mean of `one` less that of `other`; (N,) numbers each. The percentile bootstrap."""
+    """(difference, low, high) of the mean of `one` less that of `other`; (N,) shares each. The percentile bootstrap; a single row says
+    nothing of others, and its interval is all that a difference of shares can be."""
     gained = (one - other).double()
+    if len(gained) == 1:
+        return gained.item(), -1.0, 1.0
     low, high = middle(_drawn_means(gained[None], seed)[0])
     return gained.mean().item(), low, high
 
