@@ -35,8 +35,24 @@ def test_a_painted_box_is_found_where_the_placement_says(fit: Fit, height: int, 
 
 def test_a_box_is_drawn_on_its_border_only() -> None:
     drawn = with_boxes(np.zeros((100, 100, 3), np.uint8), [(20, 30, 60, 70)], [""], [(255, 0, 0)])
-    assert (drawn[30, 20:61] == (255, 0, 0)).all()
+    assert (drawn[30, 20:60] == (255, 0, 0)).all()
+    assert (drawn[69, 20:60] == (255, 0, 0)).all()
     assert (drawn[40:60, 30:50] == 0).all()
+    assert (drawn[:, 60:] == 0).all()
+    assert (drawn[70:] == 0).all()
+
+
+def test_words_over_many_boxes_give_way() -> None:
+    """Those of few boxes are all drawn, those of many only where they are not much broader than their box."""
+    blank, small, large = np.zeros((400, 400, 3), np.uint8), (100, 100, 110, 110), (200, 200, 390, 390)
+
+    def inked(boxes: list[tuple[int, ...]], words: bool) -> int:
+        drawn = with_boxes(blank, boxes, ["a long word" if words else ""] * len(boxes), [(255, 0, 0)] * len(boxes))
+        return int((drawn[80:120, 80:300] > 0).sum())
+
+    assert inked([small], True) > inked([small], False)
+    assert inked([small] * 30, True) == inked([small] * 30, False)
+    assert (with_boxes(blank, [large] * 30, ["a"] * 30, [(255, 0, 0)] * 30)[180:199, 200:390] > 0).any()
 
 
 def test_a_mask_colours_its_pixels_and_leaves_the_ignored() -> None:

@@ -42,6 +42,7 @@ def with_boxes(photo: Pixels, boxes: Sequence[Sequence[float]], words: Sequence[
     font = ImageFont.load_default(max(9, longest // (LETTER if len(boxes) <= FEW else 2 * LETTER)))
     for box, word, ink in zip(boxes, words, inks, strict=True):
         corners = [round(float(n)) for n in box]
+        corners[2:] = [max(corners[2] - 1, corners[0]), max(corners[3] - 1, corners[1])]  # of the last pixels inside
         pen.rectangle(corners, outline=ink, width=max(1, longest // LINE))
         left, top, right, bottom = pen.textbbox((0, 0), word, font=font)
         if word and (len(boxes) <= FEW or right - left <= OVER * (corners[2] - corners[0])):

@@ -9,6 +9,7 @@ MODELS = Registry("model", {
     "lenet": "lamina.models.lenet:LeNet",
     "cnn": "lamina.models.cnn:CNN",
     "bag": "lamina.models.bag:Bag",
+    "compact": "lamina.models.compact:Compact",
     "airbench": "lamina.models.airbench:Airbench",
     "resnet18": "lamina.models.resnet:resnet18",
     "resnet34": "lamina.models.resnet:resnet34",

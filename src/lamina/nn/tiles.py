@@ -47,13 +47,17 @@ class Tiles:
         ([0, 300, 600], [0])
         """
         rest = length - self.side
-        if rest <= 0:
+        if rest <= 0 or not self.side:
             return [0]
         steps = ceil(rest / max(1.0, self.side * (1 - self.lap)))
         return [round(rest * n / steps) for n in range(steps + 1)]
 
     def count(self, picture: tuple[int, int]) -> int:
-        """Tiles of a picture (H, W)."""
+        """Tiles of a picture (H, W).
+
+        >>> Tiles(400).count((1000, 300)), Tiles().count((1000, 300))
+        (3, 1)
+        """
         return len(self.starts(picture[0])) * len(self.starts(picture[1]))
 
 

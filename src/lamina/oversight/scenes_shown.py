@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from lamina.core.batch import Batch
-from lamina.core.drawn import colours_of
+from lamina.core.drawn import colours_of, with_boxes
 from lamina.core.spec import IGNORED, Boxes, Mask
+from lamina.data.fit import resized
 from lamina.oversight import page
 from lamina.oversight.page import Html
 
@@ -30,17 +31,13 @@ def marked(batch: Batch, target: Boxes | Mask) -> torch.Tensor:
 
 
 def _framed(x: torch.Tensor, batch: Batch, target: Boxes) -> torch.Tensor:
-    from PIL import Image as pil
-    from PIL import ImageDraw
-
     height, width = x.shape[1:]
     scale = max(1.0, SIDE / max(height, width))
-    drawn = pil.fromarray(x.permute(1, 2, 0).contiguous().numpy()).resize((round(width * scale), round(height * scale)))
-    draw, colours = ImageDraw.Draw(drawn), colours_of(target)
-    for (x0, y0, x1, y1), place, weight in zip((batch["boxes"] * scale).tolist(), batch["box_class"].tolist(), batch["box_weight"].tolist(),
-                                               strict=True):
-        draw.rectangle((x0, y0, max(x1 - 1, x0), max(y1 - 1, y0)), outline=colours[place] if weight else FAINT, width=2)
-    return torch.from_numpy(np.asarray(drawn).copy()).permute(2, 0, 1)
+    enlarged = resized(x, round(height * scale), round(width * scale)).permute(1, 2, 0).contiguous().numpy()
+    colours, places = colours_of(target), zip(batch["box_class"].tolist(), batch["box_weight"].tolist(), strict=True)
+    inks = [colours[place] if weight else FAINT for place, weight in places]
+    drawn = with_boxes(enlarged, (batch["boxes"] * scale).tolist(), [""] * len(inks), inks)
+    return torch.from_numpy(drawn.copy()).permute(2, 0, 1)
 
 
 def _coloured(x: torch.Tensor, y: torch.Tensor, target: Mask) -> torch.Tensor:

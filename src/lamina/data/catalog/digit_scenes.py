@@ -2,7 +2,7 @@
 
 Pictures (N, 3, 128, 128) uint8, 1 to 6 digits each, 16 to 60 pixels high, of which later ones may cover earlier ones by up to a
 half; a digit that would be hidden further is not drawn. Boxes are those of the whole digit, in pixels; masks have 11 classes, the ground
-first. 2,000 pictures to train on, 400 for validation, 600 as test, always the same; no digit of MNIST is in two of them: those of the
+first. 8,000 pictures to train on, 400 for validation, 600 as test, always the same; no digit of MNIST is in two of them: those of the
 test come from MNIST's test, and within a part none is used twice. Without MNIST, by scikit-learn's 1,797 digits of 8x8, dealt out
 to the three parts and used several times. Licence: as MNIST's. Nothing is downloaded beyond MNIST.
 
@@ -30,7 +30,7 @@ from lamina.data.mask_split import MaskSplit
 from lamina.data.report import say
 
 SIDE, MOST = 128, 6  # pixels of a picture; digits in it
-SIZES = {"train": 2000, "valid": 400, "test": 600}
+SIZES = {"train": 8000, "valid": 400, "test": 600}
 HIGH, WIDE = (16, 60), (0.8, 1.25)  # pixels; a digit's width against its own shape
 INK, HIDDEN = 0.5, 0.5  # share of a pixel from which it is of the digit; share of a digit that others may hide
 CONTRAST = 90.0  # levels of light between a digit and the ground under it
@@ -65,7 +65,7 @@ class Scenes:
 
 
 def digit_scenes(config: Config, seed: int) -> Data:
-    """3,000 pictures with one to six digits on textured grounds: boxes, or masks."""
+    """9,000 pictures with one to six digits on textured grounds: boxes, or masks."""
     pools, source = _pools()
     parts = {part: _made(pools[part], count, part) for part, count in SIZES.items()}
     names = tuple("0123456789")
@@ -74,7 +74,7 @@ def digit_scenes(config: Config, seed: int) -> Data:
         target = Mask(names=("ground", *names), colours=((0, 0, 0), *map(drawn_in, range(len(names)))))
     splits = {part: _mask_split(one, part) if config.masks else _box_split(one, part) for part, one in parts.items()}
     spec = Spec(input=Image(channels=3, height=SIDE, width=SIDE, fit="pad"), target=target)
-    sheet = f"3,000 pictures {SIDE}x{SIDE} of {source}, 1 to {MOST} in each, made by lamina"
+    sheet = f"9,000 pictures {SIDE}x{SIDE} of {source}, 1 to {MOST} in each, made by lamina"
     return Data("digit_scenes", spec, splits["train"], splits["valid"], splits["test"], sheet, Account(used=sum(SIZES.values())),
                 fingerprint=source)
 
