@@ -1,5 +1,6 @@
 """Default models and knobs for boxes and masks; results/scenes.md lists the settings that were tried for them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from lamina.core.data import Data
@@ -11,28 +12,43 @@ from lamina.tasks import neighbours
 from lamina.tasks.recipes import MIRRORED
 
 EPOCHS = {"boxes": {"fast": 10.0, "good": 40.0, "best": 100.0}, "masks": {"fast": 15.0, "good": 60.0, "best": 150.0}}
+SMALL, MANY = 160, 2000  # pixels of the longer side; training pictures
+SMALL_SHOWN = {"fast": 16_000, "good": 48_000, "best": 160_000}  # small pictures that are shown in all
+OF_SMALL: Mapping[str, Any] = {"backbone": "compact", "optimizer": "muon", "learning_rate": 0.02, "batch": 16, "zoom": 1.0, "stretch": 0.0}
 ENOUGH, MOST_EPOCHS = 250, 300.0  # pictures; of fewer, each is shown more often
 SHOWN, LEAST_EPOCHS = 20_000, 0.2  # pictures that are shown in all where there are many; but for this share of the epochs at least
 
 
 def boxes(data: Data, quality: Quality) -> Choice:
-    """A light single-shot detector on a network that has seen ImageNet."""
+    """A light single-shot detector on a network that has seen ImageNet; for many small pictures on one that begins anew."""
     words: dict[str, Any] = {
         "epochs": _epochs("boxes", data, quality), "batch": 8, "learning_rate": 1e-3, "schedule": "one_cycle", "weight_decay": 0.01,
         "ema": 0.99, "flip": _may_be_mirrored(data), "zoom": 0.5, "colour": 0.2, "clip": 10.0, "tile": _tile(data),
     }  # fmt: skip
     scratch = Choice("ssd", "detection", words | {"epochs": min(2 * words["epochs"], MOST_EPOCHS)})
-    return Choice("ssd", "detection", {**words, **FROM_PUBLISHED}, scratch=scratch)
+    photos = Choice("ssd", "detection", {**words, **FROM_PUBLISHED}, scratch=scratch)
+    if not _small_and_many(data):
+        return photos
+    return Choice("ssd", "detection", {**words, **OF_SMALL, "loss": "mining", "epochs": _shown(data, quality)}, other=photos)
 
 
 def masks(data: Data, quality: Quality) -> Choice:
     """A network with an atrous pyramid and a fine decoder, on one that has seen ImageNet."""
     words: dict[str, Any] = {
         "epochs": _epochs("masks", data, quality), "batch": 8, "learning_rate": 1e-3, "schedule": "one_cycle", "weight_decay": 0.01,
-        "ema": 0.99, "flip": True, "zoom": 0.5, "colour": 0.2, "mirror": True, "tile": _tile(data),
+        "ema": 0.99, "flip": True, "zoom": 0.5, "colour": 0.2, "mirror": True, "tile": _tile(data), "class_weights": 0.5,
     }  # fmt: skip
     scratch = Choice("deeplab", "segmentation", words | {"epochs": min(2 * words["epochs"], MOST_EPOCHS)})
     return Choice("deeplab", "segmentation", {**words, **FROM_PUBLISHED}, scratch=scratch)
+
+
+def _small_and_many(data: Data) -> bool:
+    """Whether what is in the pictures is learned faster anew than from weights for photos, whose first maps are too coarse for it."""
+    return max(_sides(data)) <= SMALL and len(data.train) >= MANY
+
+
+def _shown(data: Data, quality: Quality) -> float:
+    return round(SMALL_SHOWN[quality] / len(data.train), 1)
 
 
 def _tile(data: Data) -> int:

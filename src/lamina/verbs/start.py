@@ -49,7 +49,7 @@ def find(request: Request, chosen: Choice) -> Start | None:
         return _of_file(Path(word), request.model)
     if word:
         return _of_run(Path(word))
-    if request.net is None and (backbone := _backbone(model, request.words)):
+    if request.net is None and (backbone := _backbone(model, {**chosen.words, **request.words})):
         found = _published(backbone, asked=False)
         return None if found is None else replace(found, origin=f"its backbone from {found.origin}", model=model, words={}, below=backbone)
     wanted = request.method or chosen.method
