@@ -27,18 +27,19 @@ class MultiBox(nn.Module):
     """Maps, heads, answers: (B, C, H, W) -> (B, D, 6).
 
     features: scaled pictures -> maps, from the backbone in its `pyramid`; head: maps -> scores (B, M, n), codes (B, M, 4);
-    boxes: (h, w) of each map and (H, W) -> default boxes (M, 4), with `fit` and `told` as in default_boxes.py.
+    boxes: (h, w) of each map and (H, W) -> default boxes (M, 4), with `fit` and `told` as in default_boxes.py. beta: the distance of
+    codes up to which the loss of boxes is a square.
     """
 
     published: Published | None = None
 
     def __init__(self, features: nn.Module, head: nn.Module, boxes: nn.Module, selection: Selection,
-                 loss: Literal["focal", "mining"]) -> None:
+                 loss: Literal["focal", "mining"], beta: float = 1.0) -> None:
         super().__init__()
         self.features: Any = features
         self.head: Any = head
         self.boxes: Any = boxes
-        self.selection, self.loss = selection, loss
+        self.selection, self.loss, self.beta = selection, loss, beta
 
     @property
     def backbone(self) -> Backbone:
@@ -61,7 +62,7 @@ class MultiBox(nn.Module):
         count = has.sum().clamp(min=1)
         wanted = encode(objects[has], anchors.expand_as(objects)[has], WEIGHTS)
         right = focal(logits, labels) if self.loss == "focal" else mined(logits, labels)
-        return {"class_loss": right / count, "box_loss": smooth_l1(codes[has], wanted) / count}  # eq. (1)
+        return {"class_loss": right / count, "box_loss": smooth_l1(codes[has], wanted, self.beta) / count}  # eq. (1)
 
     def _raw(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Scores (B, M, n), codes (B, M, 4) and default boxes (M, 4)."""

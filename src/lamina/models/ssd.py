@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 from torch import nn
-from torch.nn.functional import interpolate, relu6
+from torch.nn.functional import interpolate, max_pool2d, relu6
 
 from lamina.core.config import knob
 from lamina.core.spec import Spec
@@ -20,6 +20,7 @@ from lamina.models.multibox import MultiBox, by_box, outputs
 from lamina.nn.init import he_outputs
 from lamina.nn.pyramid import Pyramid
 
+BETA = 1 / 9  # of smooth L1, as in Faster R-CNN; at SSD's 1 what is nearly right hardly becomes better (results/digit-scenes.md)
 PRIOR = 0.01  # of an object at a default box, before anything is learned (Lin et al. 2017, focal loss, section 4.1)
 
 
@@ -38,11 +39,11 @@ class Config(Finding):
 
 
 class Separable(nn.Module):
-    """Depthwise 3x3 with normalization and activation, then 1x1: (B, i, h, w) -> (B, o, h / stride, w / stride)."""
+    """Depthwise 3x3 with normalization and activation, then 1x1: (B, i, h, w) -> (B, o, h, w)."""
 
-    def __init__(self, inputs: int, width: int, stride: int = 1) -> None:
+    def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
-        self.conv_dw = nn.Conv2d(inputs, inputs, 3, stride, 1, groups=inputs, bias=False)
+        self.conv_dw = nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False)
         self.bn = nn.BatchNorm2d(inputs)
         self.conv_pw = nn.Conv2d(inputs, width, 1)
 
@@ -60,7 +61,8 @@ class Joined(nn.Module):
         self.used = [stride for stride in strides if stride in below.channels]
         self.lateral = nn.ModuleList(_lateral(below.channels[stride], width) for stride in self.used)
         self.smooth = nn.ModuleList(Separable(width, width) for _ in self.used)
-        self.coarser = nn.ModuleList(Separable(width, width, 2) for _ in strides[len(self.used) :])
+        # pooled before, as gradients of depthwise layers with stride are slow on processors
+        self.coarser = nn.ModuleList(Separable(width, width) for _ in strides[len(self.used) :])
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         maps = self.pyramid.maps_by_stride(x)
@@ -69,7 +71,7 @@ class Joined(nn.Module):
             joined[n] = joined[n] + interpolate(joined[n + 1], joined[n].shape[2:])
         joined = [smooth(one) for smooth, one in zip(self.smooth, joined, strict=True)]
         for coarser in self.coarser:
-            joined.append(coarser(joined[-1]))
+            joined.append(coarser(max_pool2d(joined[-1], 2, ceil_mode=True)))
         return [relu6(one) for one in joined]
 
 
@@ -95,7 +97,7 @@ def ssd(spec: Spec, config: Config) -> MultiBox:
     features = Joined(below, config.strides, config.width)
     head = Heads(len(config.strides), config.width, config.shapes, outputs(spec.target.size, config.loss))
     _draw(features, head, config.loss)
-    return MultiBox(features, head, FittedBoxes(config.strides, config.shapes), config.selection, config.loss)
+    return MultiBox(features, head, FittedBoxes(config.strides, config.shapes), config.selection, config.loss, BETA)
 
 
 def _lateral(inputs: int, width: int) -> nn.Module:

