@@ -14,6 +14,9 @@ from lamina.data.box_split import BoxSplit
 from lamina.data.catalog import digit_scenes as made
 from lamina.data.catalog import mnist
 from lamina.data.mask_split import MaskSplit
+from lamina.tasks import TASKS, scene_recipes
+from lamina.verbs.request import Request
+from lamina.verbs.setup import prepare
 
 FEW = {"train": 40, "valid": 10, "test": 20}
 
@@ -138,3 +141,20 @@ def test_what_comes_later_covers_what_came_earlier_by_half_at_most(seed: int) ->
         assert seen[y0:y1, x0:x1].sum() == seen.sum()
         assert np.ptp(ground[:, seen], axis=1).max() < 2
     assert {digit + 1 for digit, _ in drawn} == set(np.unique(mask)) - {0}
+
+
+def test_many_small_pictures_are_learned_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a network of three halvings; few of them, or another model that is asked for, as photos are."""
+    few = TASKS["detect"]().choose(load(), "good")
+    assert "backbone" not in few.words
+    assert few.beside("faster_rcnn") is few
+    monkeypatch.setattr(scene_recipes, "MANY", FEW["train"])
+    many = TASKS["detect"]().choose(load(), "good")
+    assert many.words["backbone"] == "compact"
+    assert many.beside("") is many.beside("ssd") is many
+    assert many.beside("faster_rcnn").words == few.words
+    setup = prepare(Request(data=load(), words={"epochs": 1}))
+    assert setup.origin == "from scratch"
+    assert setup.configs["model"].backbone == "compact"  # type: ignore[attr-defined]
+    setup = prepare(Request(data=load(), model="faster_rcnn", words={"epochs": 1}, warm_start="none"))
+    assert setup.configs["model"].backbone != "compact"  # type: ignore[attr-defined]

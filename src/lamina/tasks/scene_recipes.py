@@ -13,7 +13,9 @@ from lamina.tasks.recipes import MIRRORED
 
 EPOCHS = {"boxes": {"fast": 10.0, "good": 40.0, "best": 100.0}, "masks": {"fast": 15.0, "good": 60.0, "best": 150.0}}
 SMALL, MANY = 160, 2000  # pixels of the longer side; training pictures
-SMALL_SHOWN = {"fast": 16_000, "good": 48_000, "best": 160_000}  # small pictures that are shown in all
+SMALL_SHOWN = {  # small pictures that are shown in all
+    "boxes": {"fast": 16_000, "good": 40_000, "best": 160_000}, "masks": {"fast": 8_000, "good": 24_000, "best": 100_000},
+}  # fmt: skip
 OF_SMALL: Mapping[str, Any] = {"backbone": "compact", "optimizer": "muon", "learning_rate": 0.02, "batch": 16, "zoom": 1.0, "stretch": 0.0}
 ENOUGH, MOST_EPOCHS = 250, 300.0  # pictures; of fewer, each is shown more often
 SHOWN, LEAST_EPOCHS = 20_000, 0.2  # pictures that are shown in all where there are many; but for this share of the epochs at least
@@ -29,7 +31,8 @@ def boxes(data: Data, quality: Quality) -> Choice:
     photos = Choice("ssd", "detection", {**words, **FROM_PUBLISHED}, scratch=scratch)
     if not _small_and_many(data):
         return photos
-    return Choice("ssd", "detection", {**words, **OF_SMALL, "loss": "mining", "epochs": _shown(data, quality)}, other=photos)
+    small = {**words, **OF_SMALL, "strides": (4, 8, 16), "shapes": 6, "loss": "mining", "epochs": _shown("boxes", data, quality)}
+    return Choice("ssd", "detection", small, other=photos)
 
 
 def masks(data: Data, quality: Quality) -> Choice:
@@ -39,7 +42,12 @@ def masks(data: Data, quality: Quality) -> Choice:
         "ema": 0.99, "flip": True, "zoom": 0.5, "colour": 0.2, "mirror": True, "tile": _tile(data), "class_weights": 0.5,
     }  # fmt: skip
     scratch = Choice("deeplab", "segmentation", words | {"epochs": min(2 * words["epochs"], MOST_EPOCHS)})
-    return Choice("deeplab", "segmentation", {**words, **FROM_PUBLISHED}, scratch=scratch)
+    photos = Choice("deeplab", "segmentation", {**words, **FROM_PUBLISHED}, scratch=scratch)
+    if not _small_and_many(data):
+        return photos
+    # what the mirror makes of a region cannot be asked as of a box, and of many pictures mirrored ones are not needed
+    small = {**words, **OF_SMALL, "up": (96, 48, 24), "flip": False, "mirror": False, "epochs": _shown("masks", data, quality)}
+    return Choice("unet", "segmentation", small, other=photos)
 
 
 def _small_and_many(data: Data) -> bool:
@@ -47,8 +55,8 @@ def _small_and_many(data: Data) -> bool:
     return max(_sides(data)) <= SMALL and len(data.train) >= MANY
 
 
-def _shown(data: Data, quality: Quality) -> float:
-    return round(SMALL_SHOWN[quality] / len(data.train), 1)
+def _shown(kind: str, data: Data, quality: Quality) -> float:
+    return round(SMALL_SHOWN[kind][quality] / len(data.train), 1)
 
 
 def _tile(data: Data) -> int:
