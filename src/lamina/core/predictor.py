@@ -20,11 +20,12 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
 
 @dataclass(frozen=True)
 class Trust:
-    """How far answers are to be believed, as the validation split showed (oversight/calibration.py): logits are divided by
-    `temperature`, and an answer is sure where its probability is `threshold` or more."""
+    """How far answers are to be believed, as the validation split showed (oversight/calibration.py, rare_classes.py): `shift` is added to
+    the logits of each class, these are divided by `temperature`, and an answer is sure where its probability is `threshold` or more."""
 
     temperature: float = 1.0
     threshold: float = 0.0
+    shift: tuple[float, ...] = ()
 
 
 class Predictor:
@@ -48,6 +49,8 @@ class Predictor:
             self.model.eval()
         with torch.inference_mode(), autocast(self.device, self.precision):
             output = torch.cat([self.model(part.to(self.device)).float() for part in parts(x)])
+            if self.trust.shift:
+                output = output + output.new_tensor(self.trust.shift).view(1, -1, *[1] * (output.ndim - 2))
             return output if self.trust.temperature == 1 else output / self.trust.temperature
 
 

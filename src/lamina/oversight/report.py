@@ -105,9 +105,11 @@ def _answers(facts: Facts) -> list[Html]:
 
 def _trust(facts: Facts) -> Html:
     """How far probabilities hold, by the validation split."""
-    found = facts.result.get("calibration")
+    found = facts.result.get("calibration") or facts.result.get("favour")
     if not found:
         return Html("")
+    if "tau" in found:
+        return section("How far rare classes are favoured", bullets(found["lines"]))
     lines = bullets(found["lines"])
     if not found["bins"]:
         return section("How sure it may be", lines)

@@ -14,18 +14,20 @@ from lamina.core.spec import Classes
 from lamina.core.task import Evaluation, Task
 from lamina.oversight.calibration import Calibration, calibrate
 from lamina.oversight.familiar import learn
+from lamina.oversight.rare_classes import Favour, favour
 from lamina.oversight.verdict import Cost, Verdict, verdict
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What was found of the best weights. `valid` is what training saw: before the temperature, which `predictor` and `test` have."""
+    """What was found of the best weights. `valid` is before the temperature, which `predictor` and `test` have."""
 
     predictor: Predictor
     valid: Evaluation
     test: Evaluation
     calibration: Calibration | None = None
     threshold: float | None = None  # of boxes: the least score of one that is told, as the validation split chose it
+    favour: Favour | None = None  # of masks: how far rare classes are favoured
     baselines: dict[str, Evaluation] = field(default_factory=dict)
     verdict: Verdict | None = None
 
@@ -33,13 +35,17 @@ class Judgement:
         """As result.json has it, but for the test's own figures."""
         return {
             "valid": self.valid.metrics, "calibration": None if self.calibration is None else self.calibration.to_json(),
-            "threshold": self.threshold, "baselines": {name: rival_json(rival) for name, rival in self.baselines.items()},
+            "threshold": self.threshold, "favour": None if self.favour is None else self.favour.to_json(),
+            "baselines": {name: rival_json(rival) for name, rival in self.baselines.items()},
             "verdict": None if self.verdict is None else self.verdict.to_json(),
         }  # fmt: skip
 
 
 def judge(task: Task, data: Data, predictor: Predictor, seed: int, sure: float) -> Judgement:
     """Validation, calibration, and the one look at the test split. `sure`: accuracy that sure answers are to have."""
+    favoured = favour(predictor, data)
+    if favoured is not None:
+        predictor = predictor.trusted(Trust(shift=favoured.shift))
     valid = task.evaluate(predictor, data.valid, seed)
     calibration = _calibrated(data, valid, sure)
     threshold: float | None = valid.details.get("threshold")
@@ -47,7 +53,7 @@ def judge(task: Task, data: Data, predictor: Predictor, seed: int, sure: float) 
         predictor = predictor.trusted(calibration.trust)
     elif threshold is not None:
         predictor = predictor.trusted(Trust(threshold=threshold))
-    return Judgement(predictor, valid, task.evaluate(predictor, data.test, seed + 1), calibration, threshold)
+    return Judgement(predictor, valid, task.evaluate(predictor, data.test, seed + 1), calibration, threshold, favoured)
 
 
 def beside_rivals(found: Judgement, task: Task, data: Data, seconds: float) -> Judgement:
@@ -85,7 +91,9 @@ def rival_json(rival: Evaluation) -> dict[str, Any]:
 def trust_of(result: Mapping[str, Any]) -> Trust:
     """What result.json says of how far answers are to be believed."""
     found = result.get("calibration")
-    return Trust(**found["trust"]) if found else Trust(threshold=result.get("threshold") or 0.0)
+    if found:
+        return Trust(**{**found["trust"], "shift": tuple(found["trust"].get("shift", ()))})
+    return Trust(threshold=result.get("threshold") or 0.0, shift=tuple((result.get("favour") or {}).get("shift", ())))
 
 
 def _calibrated(data: Data, valid: Evaluation, sure: float) -> Calibration | None:
