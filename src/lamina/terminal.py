@@ -77,8 +77,8 @@ class Screen:
         told = outcome.judgement
         for line in told.calibration.lines() if told.calibration else []:
             self._line(f"sure       {line}")
-        for line in told.favour.lines() if told.favour else []:
-            self._line(f"classes    {line}")
+        for line in told.settled.lines() if told.settled else []:
+            self._line(f"answers    {line}")
         if told.verdict:
             self._line(f"verdict    {told.verdict.sentence}")
         where = outcome.run.folder if outcome.run else None

@@ -6,7 +6,9 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.functional import interpolate
 
+STRIDE = 16  # pixels: sides that a picture is made larger to are whole multiples
 MOST_NUMBERS = 1 << 21  # of inputs that are answered at once: 42 photos of side 128, whose maps would else fill the memory
 
 
@@ -20,12 +22,14 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
 
 @dataclass(frozen=True)
 class Trust:
-    """How far answers are to be believed, as the validation split showed (oversight/calibration.py, rare_classes.py): `shift` is added to
-    the logits of each class, these are divided by `temperature`, and an answer is sure where its probability is `threshold` or more."""
+    """How answers are to be taken, as the validation split showed (oversight/calibration.py, pixels_settled.py): logits of pixels are the
+    mean over the picture at each of `sizes`, `shift` is added to those of each class, they are divided by `temperature`, and an
+    answer is sure where its probability is `threshold` or more."""
 
     temperature: float = 1.0
     threshold: float = 0.0
     shift: tuple[float, ...] = ()
+    sizes: tuple[float, ...] = (1.0,)
 
 
 class Predictor:
@@ -48,10 +52,30 @@ class Predictor:
         if self.model.training:
             self.model.eval()
         with torch.inference_mode(), autocast(self.device, self.precision):
-            output = torch.cat([self.model(part.to(self.device)).float() for part in parts(x)])
+            output = torch.cat([self._answer(part.to(self.device)) for part in parts(x)])
             if self.trust.shift:
                 output = output + output.new_tensor(self.trust.shift).view(1, -1, *[1] * (output.ndim - 2))
             return output if self.trust.temperature == 1 else output / self.trust.temperature
+
+
+    def _answer(self, x: torch.Tensor) -> torch.Tensor:
+        if self.trust.sizes == (1.0,):
+            output: torch.Tensor = self.model(x).float()
+            return output
+        sizes = [_sides(x, size) for size in self.trust.sizes]
+        return torch.stack([_resized(self.model(_resized(x.float(), size)).float(), _sides(x, 1.0)) for size in sizes]).mean(0)
+
+
+def _sides(x: torch.Tensor, size: float) -> tuple[int, int]:
+    """(H, W) of pictures (B, C, H, W) made so many times larger, in whole places of the coarsest maps."""
+    height, width = x.shape[2:]
+    if size == 1:
+        return height, width
+    return max(STRIDE, round(height * size / STRIDE) * STRIDE), max(STRIDE, round(width * size / STRIDE) * STRIDE)
+
+
+def _resized(x: torch.Tensor, sides: tuple[int, int]) -> torch.Tensor:
+    return x if tuple(x.shape[2:]) == sides else interpolate(x, sides, mode="bilinear", align_corners=False)
 
 
 def parts(x: torch.Tensor) -> tuple[torch.Tensor, ...]:

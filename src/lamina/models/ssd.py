@@ -20,7 +20,6 @@ from lamina.models.multibox import MultiBox, by_box, outputs
 from lamina.nn.init import he_outputs
 from lamina.nn.pyramid import Pyramid
 
-BETA = 1 / 9  # of smooth L1, as in Faster R-CNN; at SSD's 1 what is nearly right hardly becomes better (results/digit-scenes.md)
 PRIOR = 0.01  # of an object at a default box, before anything is learned (Lin et al. 2017, focal loss, section 4.1)
 
 
@@ -36,6 +35,8 @@ class Config(Finding):
     loss: Literal["focal", "mining"] = knob(
         "focal", "of the scores: focal (all default boxes, the sure ones weigh little) or mining (the hardest of them)", search="choice"
     )
+    beta: float = knob(1.0, "distance of box codes up to which their loss is a square; below 1 boxes become more exact, and cost more",
+                       low=0.01, high=10)
 
 
 class Separable(nn.Module):
@@ -97,7 +98,7 @@ def ssd(spec: Spec, config: Config) -> MultiBox:
     features = Joined(below, config.strides, config.width)
     head = Heads(len(config.strides), config.width, config.shapes, outputs(spec.target.size, config.loss))
     _draw(features, head, config.loss)
-    return MultiBox(features, head, FittedBoxes(config.strides, config.shapes), config.selection, config.loss, BETA)
+    return MultiBox(features, head, FittedBoxes(config.strides, config.shapes), config.selection, config.loss, config.beta)
 
 
 def _lateral(inputs: int, width: int) -> nn.Module:

@@ -105,11 +105,11 @@ def _answers(facts: Facts) -> list[Html]:
 
 def _trust(facts: Facts) -> Html:
     """How far probabilities hold, by the validation split."""
-    found = facts.result.get("calibration") or facts.result.get("favour")
+    found = facts.result.get("calibration") or facts.result.get("settled")
     if not found:
         return Html("")
     if "tau" in found:
-        return section("How far rare classes are favoured", bullets(found["lines"]))
+        return section("How answers are taken", bullets(found["lines"]))
     lines = bullets(found["lines"])
     if not found["bins"]:
         return section("How sure it may be", lines)

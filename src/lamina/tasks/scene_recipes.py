@@ -31,7 +31,7 @@ def boxes(data: Data, quality: Quality) -> Choice:
     photos = Choice("ssd", "detection", {**words, **FROM_PUBLISHED}, scratch=scratch)
     if not _small_and_many(data):
         return photos
-    small = {**words, **OF_SMALL, "strides": (4, 8, 16), "shapes": 6, "loss": "mining", "epochs": _shown("boxes", data, quality)}
+    small = {**words, **OF_SMALL, "strides": (4, 8, 16), "beta": 0.11, "loss": "mining", "epochs": _shown("boxes", data, quality)}
     return Choice("ssd", "detection", small, other=photos)
 
 

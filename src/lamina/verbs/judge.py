@@ -14,7 +14,7 @@ from lamina.core.spec import Classes
 from lamina.core.task import Evaluation, Task
 from lamina.oversight.calibration import Calibration, calibrate
 from lamina.oversight.familiar import learn
-from lamina.oversight.rare_classes import Favour, favour
+from lamina.oversight.pixels_settled import Settled, settled
 from lamina.oversight.verdict import Cost, Verdict, verdict
 
 
@@ -27,7 +27,7 @@ class Judgement:
     test: Evaluation
     calibration: Calibration | None = None
     threshold: float | None = None  # of boxes: the least score of one that is told, as the validation split chose it
-    favour: Favour | None = None  # of masks: how far rare classes are favoured
+    settled: Settled | None = None  # of masks: how answers are taken
     baselines: dict[str, Evaluation] = field(default_factory=dict)
     verdict: Verdict | None = None
 
@@ -35,7 +35,7 @@ class Judgement:
         """As result.json has it, but for the test's own figures."""
         return {
             "valid": self.valid.metrics, "calibration": None if self.calibration is None else self.calibration.to_json(),
-            "threshold": self.threshold, "favour": None if self.favour is None else self.favour.to_json(),
+            "threshold": self.threshold, "settled": None if self.settled is None else self.settled.to_json(),
             "baselines": {name: rival_json(rival) for name, rival in self.baselines.items()},
             "verdict": None if self.verdict is None else self.verdict.to_json(),
         }  # fmt: skip
@@ -43,9 +43,9 @@ class Judgement:
 
 def judge(task: Task, data: Data, predictor: Predictor, seed: int, sure: float) -> Judgement:
     """Validation, calibration, and the one look at the test split. `sure`: accuracy that sure answers are to have."""
-    favoured = favour(predictor, data)
-    if favoured is not None:
-        predictor = predictor.trusted(Trust(shift=favoured.shift))
+    found = settled(predictor, data)
+    if found is not None:
+        predictor = predictor.trusted(found.trust)
     valid = task.evaluate(predictor, data.valid, seed)
     calibration = _calibrated(data, valid, sure)
     threshold: float | None = valid.details.get("threshold")
@@ -53,7 +53,7 @@ def judge(task: Task, data: Data, predictor: Predictor, seed: int, sure: float) 
         predictor = predictor.trusted(calibration.trust)
     elif threshold is not None:
         predictor = predictor.trusted(Trust(threshold=threshold))
-    return Judgement(predictor, valid, task.evaluate(predictor, data.test, seed + 1), calibration, threshold, favoured)
+    return Judgement(predictor, valid, task.evaluate(predictor, data.test, seed + 1), calibration, threshold, found)
 
 
 def beside_rivals(found: Judgement, task: Task, data: Data, seconds: float) -> Judgement:
@@ -92,8 +92,10 @@ def trust_of(result: Mapping[str, Any]) -> Trust:
     """What result.json says of how far answers are to be believed."""
     found = result.get("calibration")
     if found:
-        return Trust(**{**found["trust"], "shift": tuple(found["trust"].get("shift", ()))})
-    return Trust(threshold=result.get("threshold") or 0.0, shift=tuple((result.get("favour") or {}).get("shift", ())))
+        return Trust(found["trust"]["temperature"], found["trust"]["threshold"])
+    if result.get("settled"):
+        return Trust(shift=tuple(result["settled"]["shift"]), sizes=tuple(result["settled"]["sizes"]))
+    return Trust(threshold=result.get("threshold") or 0.0)
 
 
 def _calibrated(data: Data, valid: Evaluation, sure: float) -> Calibration | None:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -109,7 +109,8 @@ def none_readable(count: int) -> DataError:
 
 def film(trained: Trained, word: str, out: Path, smooth: float) -> Seen:
     """A video drawn over frame by frame into `out`, and a JSON line a frame beside it. smooth: share of the last frame's
-    probabilities that is kept, for masks."""
+    probabilities that is kept, for masks. Frames are asked about at their own size alone, as there are many."""
+    trained = replace(trained, predictor=trained.predictor.trusted(replace(trained.predictor.trust, sizes=(1.0,))))
     clock, last = Clock(), time.monotonic()
     target = out / f"{Path(word).stem or 'camera'}-{trained.task.name}.mp4"
     with Film(word) as source, Writer(target, source.sheet.rate) as drawn:

@@ -1,4 +1,4 @@
-"""How far rare classes are favoured: what was turned too far is turned back, by the validation split alone, and answers follow."""
+"""How answers for pixels are taken: by the validation split alone; rare classes favoured too far are turned back, and answers follow."""
 
 import json
 
@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from lamina.core.data import Data
-from lamina.core.predictor import Predictor
+from lamina.core.predictor import Predictor, Trust
 from lamina.core.spec import IGNORED, Image, Mask, Spec
 from lamina.data.mask_split import MaskSplit
-from lamina.oversight.rare_classes import favour
+from lamina.oversight.pixels_settled import BOTH, settled
 from lamina.verbs.judge import trust_of
 
 SIDE, NAMES = 32, ("road", "pole")
@@ -45,18 +45,18 @@ def asked(more: float) -> Predictor:
 
 
 def test_what_is_favoured_too_far_is_turned_back() -> None:
-    found = {more: favour(asked(more), data()) for more in (-1.0, 0.0, 1.0)}
+    found = {more: settled(asked(more), data()) for more in (-1.0, 0.0, 1.0)}
     taus = [one.tau for one in found.values() if one is not None]
     assert taus[0] < taus[1] < taus[2], "the more a rare class is favoured, the more is taken back"
     for one in found.values():
         assert one is not None
-        assert one.mean_iou[one.tau] == max(one.mean_iou.values()) >= one.mean_iou[0.0]
+        assert one.alone[one.tau] == max(one.alone.values()) >= one.alone[0.0]
 
 
 def test_answers_follow_and_are_read_back_from_the_result() -> None:
-    found = favour(asked(1.0), data())
+    found = settled(asked(1.0), data())
     assert found is not None
-    result = json.loads(json.dumps({"calibration": None, "threshold": None, "favour": found.to_json()}))
+    result = json.loads(json.dumps({"calibration": None, "threshold": None, "settled": found.to_json()}))
     trusted = asked(1.0).trusted(trust_of(result))
     x = data().test.batch(torch.arange(3))["x"]
     plain = asked(1.0)(x)
@@ -76,9 +76,43 @@ def test_the_training_split_says_what_is_rare_and_the_test_nothing() -> None:
             raise AssertionError("the test split is sealed")
 
     sealed = Data(whole.name, whole.spec, whole.train, whole.valid, Unseen())  # type: ignore[arg-type]
-    assert favour(asked(0.5), sealed) == favour(asked(0.5), whole)
+    assert settled(asked(0.5), sealed) == settled(asked(0.5), whole)
 
 
 @pytest.mark.parametrize("pictures", [1, 9])
 def test_few_pictures_tell_nothing(pictures: int) -> None:
-    assert favour(asked(1.0), data(pictures)) is None
+    assert settled(asked(1.0), data(pictures)) is None
+
+
+class KnowsLarge(Knows):
+    """Knows it of large pictures only; of others it says little."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) * (1.0 if x.shape[-1] > SIDE else 0.01)
+
+
+class KnowsSmall(Knows):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) * (1.0 if x.shape[-1] == SIDE else 0.01)
+
+
+def test_a_second_size_is_asked_where_it_gains_enough() -> None:
+    """Of ragged pixels a picture made larger tells less, unless the network sees nothing in the small one."""
+    far = Predictor(KnowsLarge(0.0), torch.device("cpu"))
+    far.model.register_forward_pre_hook(lambda module, given: (given[0] * 0 + 255,) if given[0].shape[-1] == SIDE else None)
+    found, near = settled(far, data()), settled(Predictor(KnowsSmall(0.0), torch.device("cpu")), data())
+    assert found is not None
+    assert near is not None
+    assert found.sizes == BOTH
+    assert near.sizes == (1.0,)
+    assert max(found.both.values()) > max(found.alone.values())
+    assert trust_of(json.loads(json.dumps({"settled": found.to_json()}))) == found.trust
+    assert any("times their size" in line for line in found.lines())
+
+
+def test_the_answer_at_two_sizes_is_their_mean() -> None:
+    x = data().test.batch(torch.arange(2))["x"]
+    asked_both = asked(0.0).trusted(Trust(sizes=BOTH))(x)
+    larger = asked(0.0)(torch.nn.functional.interpolate(x.float(), (48, 48), mode="bilinear", align_corners=False))
+    back = torch.nn.functional.interpolate(larger, (SIDE, SIDE), mode="bilinear", align_corners=False)
+    torch.testing.assert_close(asked_both, (asked(0.0)(x) + back) / 2)
