@@ -24,6 +24,7 @@ from lamina.oversight.shown import name_of
 NEIGHBOURS = 5
 LEAST_SIDE = 96  # of each, in pixels
 MOST_NAMED = 5
+WHITE = (255, 255, 255)
 MOST_SHOWN, PANELS_WIDE = 6, 3  # objects or regions of a photo with a picture of their own; in a row
 
 
@@ -86,7 +87,7 @@ def of_scene(predictor: Predictor, spec: Spec, x: torch.Tensor) -> Why:
               "inside": None if math.isnan(one.inside) else round(one.inside, 3)} for one in found]
     lines = [f"{names[one.place]} {one.score:.2f}: {_of_evidence(one, its)}" for one in found]
     shown = [one for one in found if one.lost.amax() > 0][:MOST_SHOWN]
-    pictures = {"map": beneath([_marked(x, one, boxes) for one in shown])} if shown else {}
+    pictures = {"map": beneath([_marked(x, one, boxes, names[one.place]) for one in shown])} if shown else {}
     return Why(lines or ["nothing was found, so there is nothing to explain"], {kind: facts}, pictures)
 
 
@@ -97,16 +98,17 @@ def _of_evidence(one: Evidence, its: str) -> str:
     return f"{100 * one.inside:.0f} % of what speaks for it lies in {its} or right beside it{warning}"
 
 
-def _marked(x: torch.Tensor, one: Evidence, box: bool) -> Pixels:
-    """The picture with what speaks for the answer glowing, and the answer's own place framed."""
+def _marked(x: torch.Tensor, one: Evidence, box: bool, name: str) -> Pixels:
+    """The picture with what speaks for the answer glowing, and the answer's own place framed, under its name."""
     pixels = overlay(x, one.lost).pixels
     own = one.own.repeat_interleave(pixels.shape[0] // x.shape[1], 0).repeat_interleave(pixels.shape[1] // x.shape[2], 1)
     if not box:
         inner = -torch.nn.functional.max_pool2d(-own[None].float(), 3, 1, 1)[0]
-        return np.where((own & (inner == 0)).numpy()[..., None], np.uint8(255), pixels)
+        framed = np.where((own & (inner == 0)).numpy()[..., None], np.uint8(255), pixels)
+        return with_boxes(framed, [(0, 0, 1, 1)], [name], [WHITE])
     down, across = own.any(1).nonzero().flatten(), own.any(0).nonzero().flatten()
     corners = [int(across[0]), int(down[0]), int(across[-1]), int(down[-1])] if len(down) and len(across) else [0, 0, 0, 0]
-    return with_boxes(pixels, [corners], [""], [(255, 255, 255)])
+    return with_boxes(pixels, [corners], [f"{name} {one.score:.2f}"], [WHITE])
 
 
 def beneath(panels: Sequence[Pixels]) -> Picture:
