@@ -15,10 +15,10 @@ from pydantic import Field, PositiveInt
 from torch import nn
 from torch.nn.functional import adaptive_max_pool2d
 
-from lamina.core.backbone import Published, Step, run
 from lamina.core.config import knob
 from lamina.core.errors import UsageError
 from lamina.core.spec import Image, Spec
+from lamina.models.stacked import Stacked
 from lamina.nn.head import Head
 from lamina.nn.layers import Style, conv, initialize
 
@@ -32,10 +32,10 @@ class Config(Style):
     )
 
 
-class CNN(nn.Module):
+class CNN(Stacked):
     """Stem, blocks, head: (B, C, H, W) -> (B, K)."""
 
-    published: Published | None = None
+    parts = "stem", "blocks"
 
     def __init__(self, spec: Spec, config: Config) -> None:
         super().__init__()
@@ -50,21 +50,8 @@ class CNN(nn.Module):
         self.head = Head(config.widths[-1], spec.target.size, config.dropout)
         initialize(self, config.init, config.activation)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.head(self.pool(self.maps(x)))
-        return logits
-
-    def maps(self, x: torch.Tensor) -> torch.Tensor:
-        return run(self.steps(), x)
-
     def pool(self, maps: torch.Tensor) -> torch.Tensor:
         return adaptive_max_pool2d(maps, 1).flatten(1)
-
-    def stages(self) -> list[tuple[str, nn.Module]]:
-        return [("stem", self.stem), ("blocks", self.blocks), ("head", self.head)]
-
-    def steps(self) -> list[Step]:
-        return [(name, layer) for name, layers in (("stem", self.stem), ("blocks", self.blocks)) for layer in layers]
 
 
 def _halvings(picture: Image) -> int:

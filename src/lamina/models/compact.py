@@ -15,9 +15,10 @@ from pydantic import Field, PositiveInt
 from torch import nn
 from torch.nn.functional import adaptive_avg_pool2d
 
-from lamina.core.backbone import Published, Step, pictures, run
+from lamina.core.backbone import pictures
 from lamina.core.config import knob
 from lamina.core.spec import Spec
+from lamina.models.stacked import Stacked
 from lamina.nn.head import Head
 from lamina.nn.layers import Style, conv, initialize
 
@@ -33,10 +34,10 @@ class Config(Style):
     )
 
 
-class Compact(nn.Module):
+class Compact(Stacked):
     """Three halvings, and convolutions of 3x3: (B, C, H, W) -> (B, K)."""
 
-    published: Published | None = None
+    parts = "stem", "down", "blocks"
 
     def __init__(self, spec: Spec, config: Config) -> None:
         super().__init__()
@@ -47,19 +48,5 @@ class Compact(nn.Module):
         self.head = Head(widths[-1], spec.target.size, config.dropout)
         initialize(self, config.init, config.activation)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.head(self.pool(self.maps(x)))
-        return logits
-
-    def maps(self, x: torch.Tensor) -> torch.Tensor:
-        return run(self.steps(), x)
-
     def pool(self, maps: torch.Tensor) -> torch.Tensor:
         return adaptive_avg_pool2d(maps, 1).flatten(1)
-
-    def stages(self) -> list[tuple[str, nn.Module]]:
-        return [("stem", self.stem), ("down", self.down), ("blocks", self.blocks), ("head", self.head)]
-
-    def steps(self) -> list[Step]:
-        parts = (("stem", self.stem), ("down", self.down), ("blocks", self.blocks))
-        return [(name, layer) for name, layers in parts for layer in layers]

@@ -1,0 +1,32 @@
+"""What networks have in common whose parts are sequences of layers, run one after another (core/backbone.py)."""
+
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from lamina.core.backbone import Published, Step, run
+
+
+class Stacked(nn.Module):
+    """Parts by name, each an nn.Sequential, then `pool` and `head`: (B, C, H, W) -> (B, K)."""
+
+    published: Published | None = None
+    parts: ClassVar[tuple[str, ...]]
+    head: nn.Module
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.head(self.pool(self.maps(x)))
+        return logits
+
+    def maps(self, x: torch.Tensor) -> torch.Tensor:
+        return run(self.steps(), x)
+
+    def pool(self, maps: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError
+
+    def stages(self) -> list[tuple[str, nn.Module]]:
+        return [(name, self.get_submodule(name)) for name in (*self.parts, "head")]
+
+    def steps(self) -> list[Step]:
+        return [(name, layer) for name in self.parts for layer in self.get_submodule(name).children()]
