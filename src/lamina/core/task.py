@@ -23,8 +23,8 @@ class Choice:
     """What a task picks for a data set: model and method by name, knobs as the user would write them, and when to stop
     where the user names no time and no target.
 
-    scratch: what is picked where there are no weights to transfer; other: where the user names another model, for which the words
-    were not found; because: why it was picked, for the user, where the data were asked.
+    scratch: what is picked where there are no weights to transfer; other: where the user names another model or backbone, for which the
+    words were not found; because: why it was picked, for the user, where the data were asked.
     """
 
     model: str
@@ -35,9 +35,11 @@ class Choice:
     other: "Choice | None" = None
     because: str = ""
 
-    def beside(self, model: str) -> "Choice":
-        """What is picked where the user names a model, "" for none."""
-        return self if self.other is None or model in ("", self.model) else self.other
+    def beside(self, model: str, words: Mapping[str, Any]) -> "Choice":
+        """What is picked where the user names a model, "" for none, and knobs."""
+        mine = self.words.get("backbone")
+        backbone = next((value for word, value in words.items() if word.rpartition(".")[2] == "backbone"), mine)
+        return self if self.other is None or (model in ("", self.model) and backbone == mine) else self.other
 
 
 @dataclass(frozen=True)

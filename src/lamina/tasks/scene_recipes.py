@@ -56,7 +56,7 @@ def _small_and_many(data: Data) -> bool:
 
 
 def _shown(kind: str, data: Data, quality: Quality) -> float:
-    return round(SMALL_SHOWN[kind][quality] / len(data.train), 1)
+    return max(0.1, round(SMALL_SHOWN[kind][quality] / len(data.train), 1))
 
 
 def _tile(data: Data) -> int:
