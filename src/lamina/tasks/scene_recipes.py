@@ -14,7 +14,7 @@ from lamina.tasks.recipes import MIRRORED
 EPOCHS = {"boxes": {"fast": 10.0, "good": 40.0, "best": 100.0}, "masks": {"fast": 15.0, "good": 60.0, "best": 150.0}}
 SMALL, MANY = 160, 2000  # pixels of the longer side; training pictures
 SMALL_SHOWN = {  # small pictures that are shown in all
-    "boxes": {"fast": 16_000, "good": 40_000, "best": 160_000}, "masks": {"fast": 8_000, "good": 24_000, "best": 100_000},
+    "boxes": {"fast": 16_000, "good": 32_000, "best": 160_000}, "masks": {"fast": 8_000, "good": 24_000, "best": 100_000},
 }  # fmt: skip
 OF_SMALL: Mapping[str, Any] = {"backbone": "compact", "optimizer": "muon", "learning_rate": 0.02, "batch": 16, "zoom": 1.0, "stretch": 0.0}
 ENOUGH, MOST_EPOCHS = 250, 300.0  # pictures; of fewer, each is shown more often
