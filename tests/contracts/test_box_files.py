@@ -303,14 +303,15 @@ def sized(folder: Path, shapes: list[tuple[int, int]], box: int) -> Data:
     ([(128, 128)] * 8, 40, (128, 128)),  # no larger than the photos
     ([(800, 600)] * 8, 200, (256, 320)),  # large boxes: the least
     ([(1600, 1200)] * 8, 50, (384, 512)),  # 16 of 50 pixels: 0.32 of the photo
-    ([(1600, 1200)] * 8, 12, (480, 640)),  # tiny boxes: the most
+    ([(1600, 1200)] * 8, 24, (480, 640)),  # small boxes: the most
+    ([(1600, 1200)] * 7 + [(700, 600)], 12, (1216, 1600)),  # 5 of 640 pixels: their own size, the small one's too
     ([(600, 800)] * 5 + [(800, 600)] * 3, 200, (320, 256)),  # the commonest shape
 ])  # fmt: skip
 def test_the_canvas_suits_photos_and_boxes(tmp_path: Path, shapes: list[tuple[int, int]], box: int, wanted: tuple[int, int]) -> None:
     data = sized(tmp_path, shapes, box)
     assert isinstance(data.spec.input, Image)
     assert (data.spec.input.height, data.spec.input.width) == wanted
-    assert data.spec.input.fit == "pad"
+    assert data.spec.input.fit == ("keep" if box < 20 else "pad")
     assert any(f"{wanted[0]} x {wanted[1]} pixels" in line for line in data.meaning)
 
 

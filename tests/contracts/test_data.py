@@ -42,7 +42,8 @@ from lamina.data.split import stratified_parts
 from lamina.data.unpickle import arrays
 
 FETCHED = {"mnist": mnist.PINS, "fashion_mnist": fashion_mnist.PINS, "cifar10": cifar10.PINS}
-OF_ROWS = [name for name in DATASETS if name != "digit_scenes"]  # boxes and masks have a contract of their own: test_digit_scenes.py
+SCENES = ("digit_scenes", "trees")  # boxes and masks have contracts of their own: test_digit_scenes.py, test_trees.py
+OF_ROWS = [name for name in DATASETS if name not in SCENES]
 each_set = pytest.mark.parametrize("name", OF_ROWS)
 few = settings(max_examples=40, deadline=None)
 

@@ -135,5 +135,7 @@ def _av() -> Any:
     except ImportError as error:
         do = "Install it with: pip install 'lamina[vision]'."
         raise UsageError("the package `av` for video", "that it is not installed", do) from error
-    av.logging.set_level(av.logging.PANIC)
+    # silent, and not by a level: what a decoding thread logs of a broken frame calls back into the interpreter, which waits for that
+    # thread to end where a film is closed (PyAV issues 751 and 909)
+    av.logging.set_level(None)
     return av
