@@ -22,7 +22,8 @@ from lamina.models.stacked import Stacked
 from lamina.nn.head import Head
 from lamina.nn.layers import Style, conv, initialize
 
-SMALLEST = 16  # pixels
+SMALLEST = 4  # pixels
+LEAST_PLACES = 2  # a side, below which nothing is halved
 
 
 class Config(Style):
@@ -43,7 +44,9 @@ class Compact(Stacked):
         super().__init__()
         image, widths = pictures(spec, "compact", SMALLEST), config.widths
         self.stem = nn.Sequential(*conv(image.channels, widths[0], 5, config, stride=2))
-        self.down = nn.Sequential(*conv(widths[0], widths[1], 3, config, pool=True), *conv(widths[1], widths[2], 3, config, pool=True))
+        side = (min(image.height, image.width) + 1) // 2
+        first, second = side >= 2 * LEAST_PLACES, side >= 4 * LEAST_PLACES
+        self.down = nn.Sequential(*conv(widths[0], widths[1], 3, config, pool=first), *conv(widths[1], widths[2], 3, config, pool=second))
         self.blocks = nn.Sequential(*(layer for i, o in pairwise(widths[2:]) for layer in conv(i, o, 3, config)))
         self.head = Head(widths[-1], spec.target.size, config.dropout)
         initialize(self, config.init, config.activation)
