@@ -23,8 +23,8 @@ from lamina.verbs.request import Request
 from lamina.verbs.setup import Setup, method_of, prepare
 
 FEW = 2  # examples that are learned from to measure
-PASSING = 2  # times the largest of what is kept: the gradients on either side of that layer
-ROOM = 0.8  # share of the free memory that training may take; kernels work in the rest
+PASSING = 3  # times the largest of what is kept: the gradients on either side of that layer, and a copy in a kernel
+ROOM = 0.7  # share of the free memory that training may take; libraries that are loaded later and kernels work in the rest
 RAN_OUT = ("out of memory", "can't allocate memory", "not enough memory")  # what allocators say: of CUDA and MPS, Linux, Windows
 COPIES = 3  # of every weight, made in the first step: its gradient and two moments
 
