@@ -60,7 +60,7 @@ def test_answers_follow_and_are_read_back_from_the_result() -> None:
     trusted = asked(1.0).trusted(trust_of(result))
     x = data().test.batch(torch.arange(3))["x"]
     plain = asked(1.0)(x)
-    torch.testing.assert_close(trusted(x), plain + torch.tensor(found.shift)[:, None, None])
+    torch.testing.assert_close(trusted(x), plain + torch.tensor(found.trust.shift)[:, None, None])
     assert (trusted(x).argmax(1) < plain.argmax(1)).any(), "fewer poles"
     assert not (trusted(x).argmax(1) > plain.argmax(1)).any()
 
@@ -103,8 +103,8 @@ def test_a_second_size_is_asked_where_it_gains_enough() -> None:
     found, near = settled(far, data()), settled(Predictor(KnowsSmall(0.0), torch.device("cpu")), data())
     assert found is not None
     assert near is not None
-    assert found.sizes == BOTH
-    assert near.sizes == (1.0,)
+    assert found.trust.sizes == BOTH
+    assert near.trust.sizes == (1.0,)
     assert max(found.both.values()) > max(found.alone.values())
     assert trust_of(json.loads(json.dumps({"settled": found.to_json()}))) == found.trust
     assert any("times their size" in line for line in found.lines())

@@ -56,7 +56,7 @@ class Windows:
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """The rival's output for a batch."""
-        return torch.stack([self._one(picture) for part in x.cpu().split(1) for picture in running_sums(part)])
+        return torch.stack([self._one(running_sums(picture[None])[0]) for picture in x.cpu()])
 
     def _one(self, sums: torch.Tensor) -> torch.Tensor:
         if not len(self._windows):

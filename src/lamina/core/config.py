@@ -37,6 +37,15 @@ def config_of(thing: Any) -> type[Config]:
     return config
 
 
+def told(words: Mapping[str, Any], name: str, otherwise: Any) -> Any:
+    """The value that words give a knob, with or without the name of its section.
+
+    >>> told({"model.width": 64}, "width", 32), told({}, "width", 32)
+    (64, 32)
+    """
+    return next((value for word, value in words.items() if word.rpartition(".")[2] == name), otherwise)
+
+
 Sections = Mapping[str, type[Config]]
 
 

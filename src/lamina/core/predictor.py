@@ -1,5 +1,6 @@
 """A trained model, ready to answer: evaluation mode, no gradients, the precision it was trained in."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,12 @@ class Trust:
     shift: tuple[float, ...] = ()
     sizes: tuple[float, ...] = (1.0,)
 
+    @staticmethod
+    def of(told: Mapping[str, Any]) -> "Trust":
+        """What a JSON file holds of one."""
+        values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+        return Trust(**values)
+
 
 class Predictor:
     """Calls `model` in evaluation mode; the learner puts it back to training when it goes on."""
@@ -56,7 +63,6 @@ class Predictor:
             if self.trust.shift:
                 output = output + output.new_tensor(self.trust.shift).view(1, -1, *[1] * (output.ndim - 2))
             return output if self.trust.temperature == 1 else output / self.trust.temperature
-
 
     def _answer(self, x: torch.Tensor) -> torch.Tensor:
         if self.trust.sizes == (1.0,):

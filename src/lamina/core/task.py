@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 
+from lamina.core.config import told
 from lamina.core.data import Data, Split
 from lamina.core.errors import unknown
 from lamina.core.predictions import Drawable, Prediction
@@ -38,8 +39,8 @@ class Choice:
     def beside(self, model: str, words: Mapping[str, Any]) -> "Choice":
         """What is picked where the user names a model, "" for none, and knobs."""
         mine = self.words.get("backbone")
-        backbone = next((value for word, value in words.items() if word.rpartition(".")[2] == "backbone"), mine)
-        return self if self.other is None or (model in ("", self.model) and backbone == mine) else self.other
+        suits = model in ("", self.model) and told(words, "backbone", mine) == mine
+        return self if self.other is None or suits else self.other
 
 
 @dataclass(frozen=True)

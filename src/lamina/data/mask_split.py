@@ -6,6 +6,12 @@ import torch
 
 from lamina.core import rng
 from lamina.core.batch import Batch
+from lamina.core.spec import IGNORED
+
+
+def pixels(masks: torch.Tensor, classes: int) -> torch.Tensor:
+    """How many pixels of masks (..., H, W) uint8 are of each class: (K,) int64. Those that are nobody's do not count."""
+    return torch.bincount(masks.flatten().long(), minlength=IGNORED + 1)[:classes]
 
 
 class MaskSplit:

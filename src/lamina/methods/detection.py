@@ -19,7 +19,7 @@ from lamina.core.method import Learning, Pace
 from lamina.core.spec import Boxes, Image, Spec
 from lamina.data.scenes import moved
 from lamina.methods import fine_tuning
-from lamina.methods.epochs import Epochs, windows_of
+from lamina.methods.epochs import Epochs, of_windows
 from lamina.methods.fine_tuning import FineTuning
 from lamina.nn.scale import InputScale, rows_that_tell
 from lamina.nn.scaled import Scaled
@@ -59,8 +59,7 @@ class Detection:
         assert isinstance(model.input, InputScale), "pictures are scaled"
         assert isinstance(self.spec.input, Image), "asked before"
         model.input.learn(self.split.batch(rows_that_tell(len(self.split), math.prod(self.spec.input.shape)))["x"])
-        self.tile, windows = windows_of(model, self.spec.input)
-        self.epochs = Epochs(self.split, self.config.batch, windows)
+        self.tile, self.epochs = of_windows(model, self.spec.input, self.split, self.config.batch)
         fit: Any = getattr(model.net, "fit_anchors", None)
         if fit is not None:
             fit(all_boxes(self.split))

@@ -1,7 +1,6 @@
 """The order in which a split is gone through: mini-batches, each epoch in a fresh order that is a function of (seed, epoch)."""
 
 import math
-from typing import Any
 
 import torch
 from torch import nn
@@ -10,15 +9,9 @@ from lamina.core.batch import Batch
 from lamina.core.data import Split
 from lamina.core.method import Pace
 from lamina.core.spec import Image
+from lamina.nn.tiles import Tiles
 
 MOST_VALIDATIONS = 40
-
-
-def windows_of(model: nn.Module, picture: Image) -> tuple[int, int]:
-    """The side of the windows that a network with tiles learns pictures by, 0 for whole ones; and how many of each make an epoch."""
-    tiles: Any = getattr(model, "tiles", None)
-    size = picture.height, picture.width
-    return (tiles.side, tiles.count(size)) if tiles is not None and tiles.needed(size) else (0, 1)
 
 
 class Epochs:
@@ -51,3 +44,10 @@ class Epochs:
     def forget(self) -> None:
         """Draw the order anew: another seed may follow."""
         self._order = (-1, torch.empty(0))
+
+
+def of_windows(model: nn.Module, picture: Image, split: Split, batch: int) -> tuple[int, Epochs]:
+    """The side of the windows by which a network with tiles learns pictures, 0 for whole ones; and epochs that hold as many of each
+    picture as it has tiles."""
+    tiles, size = getattr(model, "tiles", Tiles()), (picture.height, picture.width)
+    return (tiles.side if tiles.needed(size) else 0), Epochs(split, batch, tiles.count(size))

@@ -17,7 +17,7 @@ from lamina.core.method import Learning, Pace
 from lamina.core.spec import Image, Mask, Spec
 from lamina.data.scenes import moved
 from lamina.methods import fine_tuning, supervised
-from lamina.methods.epochs import Epochs, windows_of
+from lamina.methods.epochs import of_windows
 from lamina.methods.fine_tuning import FineTuning
 from lamina.nn.scaled import Scaled
 
@@ -55,8 +55,7 @@ class Segmentation:
         """Learn the scale of the pictures from the training split."""
         self.taught.prepare(model)
         assert isinstance(self.spec.input, Image), "masks are of pictures"
-        self.tile, windows = windows_of(model, self.spec.input)
-        self.taught.epochs = Epochs(self.split, self.config.batch, windows)
+        self.tile, self.taught.epochs = of_windows(model, self.spec.input, self.split, self.config.batch)
 
     def rates(self, model: nn.Module) -> Mapping[nn.Parameter, float]:
         """Less from stage to stage of the backbone downwards."""

@@ -13,7 +13,8 @@ from lamina.core.config import knob
 from lamina.core.data import Split, batches
 from lamina.core.errors import UsageError, quoted
 from lamina.core.method import Learning, Pace
-from lamina.core.spec import IGNORED, Classes, Image, Mask, Numbers, Spec, Text
+from lamina.core.spec import Classes, Image, Mask, Numbers, Spec, Text
+from lamina.data.mask_split import pixels
 from lamina.methods.augmenting import Augmenting, check, varied
 from lamina.methods.epochs import Epochs
 from lamina.nn import FITTING_LOSSES, LOSSES
@@ -45,7 +46,6 @@ class Supervised:
     def __init__(self, spec: Spec, config: Config, split: Split) -> None:
         self.spec, self.config, self.split = spec, config, split
         self.epochs = Epochs(split, config.batch)
-        self.batch, self.per_epoch = self.epochs.batch, self.epochs.per_epoch
         self.loss = fitting_loss(spec, config)
         if config.mixup and isinstance(spec.input, Text):
             raise UsageError("numbers or pictures to mix with `mixup`", "texts", "Leave `mixup` out.")
@@ -168,12 +168,12 @@ def class_weights(spec: Spec, split: Split, power: float = 1.0) -> torch.Tensor:
 def _weights_of_pixels(classes: int, split: Split, power: float) -> torch.Tensor:
     """Median frequency balancing (Eigen & Fergus 2015): the median over classes of their frequencies, by each class's own, which is
     its share of the pictures that hold it. Plain inverse frequencies would have a rare class count thousands of times."""
-    pixels, held = torch.zeros(2, classes, dtype=torch.float64)
+    total, held = torch.zeros(2, classes, dtype=torch.float64)
     for batch in batches(split, PICTURES_COUNTED):
         for mask in batch["y"]:
-            counts = torch.bincount(mask.flatten().long(), minlength=IGNORED + 1)[:classes]
-            pixels += counts
+            counts = pixels(mask, classes)
+            total += counts
             held += (counts > 0) * counts.sum()
-    frequency = pixels / held.clamp_min(1)
-    weights = torch.where(pixels > 0, frequency[pixels > 0].quantile(0.5) / frequency.clamp_min(1e-12), 0.0) ** power
-    return (weights * pixels.sum() / (weights * pixels).sum().clamp_min(1e-12)).float()
+    frequency = total / held.clamp_min(1)
+    weights = torch.where(total > 0, frequency[total > 0].quantile(0.5) / frequency.clamp_min(1e-12), 0.0) ** power
+    return (weights * total.sum() / (weights * total).sum().clamp_min(1e-12)).float()

@@ -50,7 +50,7 @@ class Transfer:
         self.config, self.split = config, split
         self.taught = supervised.Supervised(spec, config, split)
         self.views = 2 if config.flip else 1  # as it is, then mirrored
-        self.prepares = self.views * self.taught.per_epoch
+        self.prepares = self.views * self.taught.epochs.per_epoch
         self._step = 0  # of the batch that was fetched last
         self._kept: dict[int, Batch] = {}  # by step: features as `x`, and their targets
 
@@ -92,9 +92,9 @@ class Transfer:
 
     def _shown(self, step: int) -> Batch:
         """The rows of one step in their stored order; the last step of an epoch takes the rest of them."""
-        view, place = divmod(step - 1, self.taught.per_epoch)
-        end = len(self.split) if place + 1 == self.taught.per_epoch else (place + 1) * self.taught.batch
-        batch = self.split.batch(torch.arange(place * self.taught.batch, end))
+        view, place = divmod(step - 1, self.taught.epochs.per_epoch)
+        end = len(self.split) if place + 1 == self.taught.epochs.per_epoch else (place + 1) * self.taught.epochs.batch
+        batch = self.split.batch(torch.arange(place * self.taught.epochs.batch, end))
         if view:
             batch["x"] = batch["x"].flip(-1)
         return batch
@@ -104,9 +104,9 @@ class Transfer:
         """Keep the features of a batch, and fit the head when every example was shown; the loss is told once there is a head."""
         kept = self._kept[self._step] = _featured(learner, batch)
         head: Any = learner.model.net.head
-        if self._step < self.taught.per_epoch:
+        if self._step < self.taught.epochs.per_epoch:
             return {}
-        if self._step % self.taught.per_epoch:
+        if self._step % self.taught.epochs.per_epoch:
             return {"loss": self.taught.mean_loss(learner, head(kept["x"]), kept)}
         for step in range(1, self._step):
             if step not in self._kept:  # of a run that was resumed in between

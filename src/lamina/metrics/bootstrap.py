@@ -16,10 +16,10 @@ DRAWS = 500
 def drawn(pictures: int, draws: int = DRAWS, seed: int = 0) -> torch.Tensor:
     """How often each picture is in each draw: (R, N) float64, every row sums to N.
 
-    NaN for a single picture, which says nothing of others.
+    There is none (R = 0) of a single picture, which says nothing of others.
     """
     if pictures == 1:
-        return torch.full((draws, 1), torch.nan, dtype=torch.float64)
+        return torch.zeros(0, 1, dtype=torch.float64)
     random = rng.generator(seed, 0, "bootstrap")
     places = torch.randint(max(pictures, 1), (draws, pictures), generator=random)
     ones = torch.ones(draws, pictures, dtype=torch.float64)

@@ -150,10 +150,8 @@ class Detections:
         """Average precision (R, K, T) in draws of the pictures."""
         if self._draws is None:
             classes = self._ranked("all")
-            if len(self._scenes) == 1:  # it says nothing of others
-                self._draws = np.full((1, *self._of_classes("all")[0].shape), np.nan)
-                return self._draws
-            self._draws = np.stack([_of_all(classes, times)[0] for times in drawn(len(self._scenes), DRAWS).numpy()])
+            draws = [_of_all(classes, times)[0] for times in drawn(len(self._scenes), DRAWS).numpy()]
+            self._draws = np.array(draws).reshape(-1, *_of_all(classes)[0].shape)  # of one picture there are none
         return self._draws
 
 

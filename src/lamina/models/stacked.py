@@ -1,5 +1,6 @@
 """What networks have in common whose parts are sequences of layers, run one after another (core/backbone.py)."""
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import torch
@@ -8,7 +9,7 @@ from torch import nn
 from lamina.core.backbone import Published, Step, run
 
 
-class Stacked(nn.Module):
+class Stacked(nn.Module, ABC):
     """Parts by name, each an nn.Sequential, then `pool` and `head`: (B, C, H, W) -> (B, K)."""
 
     published: Published | None = None
@@ -22,8 +23,9 @@ class Stacked(nn.Module):
     def maps(self, x: torch.Tensor) -> torch.Tensor:
         return run(self.steps(), x)
 
+    @abstractmethod
     def pool(self, maps: torch.Tensor) -> torch.Tensor:
-        raise NotImplementedError
+        """What the head sees of the maps: (B, C, h, w) -> (B, F)."""
 
     def stages(self) -> list[tuple[str, nn.Module]]:
         return [(name, self.get_submodule(name)) for name in (*self.parts, "head")]

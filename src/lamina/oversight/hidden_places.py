@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import torch
 
 from lamina.core.predictor import Predictor
+from lamina.data.mask_split import pixels
 from lamina.nn.boxes import iou
 
 FEWEST, MOST_PLACES = 14, 28  # places along the longer side
@@ -63,13 +64,14 @@ def _held(found: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
 def of_regions(predictor: Predictor, x: torch.Tensor) -> list[Evidence]:
     """For the classes that a photo (C, h, w) is said to hold, the largest first."""
     said = predictor(x[None])[0].cpu().softmax(0)
-    classes, counts = said.argmax(0).unique(return_counts=True)
-    order = [int(k) for k in classes[counts.argsort(descending=True)] if (said.argmax(0) == k).float().mean() >= LEAST_SHARE][:MOST]
-    own = torch.stack([said.argmax(0) == k for k in order])
-    of_own, pixels = own.float(), own.flatten(1).sum(1)
+    classes = said.argmax(0)
+    counts = pixels(classes, len(said))
+    order = [k for k in counts.argsort(descending=True).tolist() if counts[k] >= LEAST_SHARE * classes.numel()][:MOST]
+    own = torch.stack([classes == k for k in order])
+    of_own, size = own.float(), counts[order]
     grid = _Grid((x.shape[1], x.shape[2]), 0.0)
-    now = torch.stack([(of_own * one.softmax(0)[order]).flatten(1).sum(1) / pixels for one in grid.answers(predictor, x)])
-    before = (of_own * said[order]).flatten(1).sum(1) / pixels
+    now = torch.stack([(of_own * one.softmax(0)[order]).flatten(1).sum(1) / size for one in grid.answers(predictor, x)])
+    before = (of_own * said[order]).flatten(1).sum(1) / size
     lost = grid.map((1 - now / before).clamp(min=0))
     return [Evidence(k, float(score), mine, map_, _share(map_, grid.beside(mine)))
             for k, score, mine, map_ in zip(order, before, own, lost, strict=True)]
@@ -89,7 +91,8 @@ class _Grid:
 
     def _along(self, side: int) -> torch.Tensor:
         """(places, side): how far each place is hidden."""
-        middles = (torch.arange(max(1, round(side / self.length))) + 0.5) * (side / max(1, round(side / self.length)))
+        places = max(1, round(side / self.length))
+        middles = (torch.arange(places) + 0.5) * (side / places)
         away = (torch.arange(side) + 0.5 - middles[:, None]).abs() / self.length
         return (1.5 - away).clamp(0, 1)
 

@@ -16,19 +16,21 @@ nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 
 from lamina.core.data import Data, Split, batches
 from lamina.core.predictor import Predictor, Trust
-from lamina.core.spec import IGNORED, Image, Mask
+from lamina.core.spec import Image, Mask
+from lamina.data.mask_split import pixels
 from lamina.metrics.masks import Masks
 from lamina.nn.tiles import LARGE
 
 TAUS = tuple(n / 10 for n in range(-5, 6))
-ALONE, BOTH = (1.0,), (1.0, 1.5)  # sizes
+ALONE: tuple[float, ...] = (1.0,)  # sizes
+BOTH: tuple[float, ...] = (1.0, 1.5)
 ENOUGH = 0.005  # of mean IoU, that a second size has to gain
 LEAST_PICTURES = 10  # of a validation split that can tell
 AT_ONCE = 16
@@ -37,30 +39,24 @@ Scores = Mapping[float, float]
 
 @dataclass(frozen=True)
 class Settled:
-    """What was chosen, and the mean IoU on the validation split by tau, with one size and with both; `shift` (K,): added to logits."""
+    """What was chosen, and the mean IoU on the validation split by tau, with one size and with both."""
 
     tau: float
-    shift: tuple[float, ...]
-    sizes: tuple[float, ...]
+    trust: Trust
     alone: Scores
     both: Scores
 
-    @property
-    def trust(self) -> Trust:
-        """The same, for a predictor."""
-        return Trust(shift=self.shift, sizes=self.sizes)
-
     def to_json(self) -> dict[str, Any]:
         told = {name: {f"{tau:g}": found for tau, found in scores.items()} for name, scores in (("alone", self.alone), ("both", self.both))}
-        return {"tau": self.tau, "shift": self.shift, "sizes": self.sizes, "mean_iou": told, "lines": self.lines()}
+        return {"tau": self.tau, "trust": asdict(self.trust), "mean_iou": told, "lines": self.lines()}
 
     def lines(self) -> list[str]:
         """For a person."""
         plain, single = self.alone[0.0], max(self.alone.values())
-        found = max((self.both if len(self.sizes) > 1 else self.alone).values())
+        found = max((self.both if len(self.trust.sizes) > 1 else self.alone).values())
         lines = [f"validation mean IoU {100 * plain:.1f} % as trained, {100 * found:.1f} % as answered:"]
-        if len(self.sizes) > 1:
-            lines.append(f"photos are asked about at {' and '.join(f'{size:g}' for size in self.sizes)} times their size "
+        if len(self.trust.sizes) > 1:
+            lines.append(f"photos are asked about at {' and '.join(f'{size:g}' for size in self.trust.sizes)} times their size "
                          f"(+{100 * (found - single):.1f} points, three times the work)")
         if self.tau:
             way = "less" if self.tau > 0 else "more"
@@ -74,27 +70,30 @@ def settled(predictor: Predictor, data: Data) -> Settled | None:
     if not isinstance(data.spec.target, Mask) or len(data.valid) < LEAST_PICTURES:
         return None
     logs = _frequencies(data.train, data.spec.target.size).log()
-    alone = _scores(predictor, data, logs)
-    whole = isinstance(data.spec.input, Image) and max(data.spec.input.height, data.spec.input.width) <= LARGE
-    both = _scores(predictor.trusted(replace(predictor.trust, sizes=BOTH)), data, logs) if whole else alone
+    found = _scores(predictor, data, logs)
+    alone, both = found[ALONE], found.get(BOTH, found[ALONE])
     sizes, scores = (BOTH, both) if max(both.values()) - max(alone.values()) >= ENOUGH else (ALONE, alone)
     best = max(TAUS, key=lambda tau: (scores[tau], -abs(tau)))
-    return Settled(best, tuple((best * logs).tolist()) if best else (), sizes, alone, both)
+    return Settled(best, Trust(shift=tuple((best * logs).tolist()) if best else (), sizes=sizes), alone, both)
 
 
-def _scores(predictor: Predictor, data: Data, logs: torch.Tensor) -> Scores:
-    """Mean IoU on the validation split by tau; logs (K,) of the frequencies."""
-    gathered = {tau: Masks(len(logs)) for tau in TAUS}
+def _scores(predictor: Predictor, data: Data, logs: torch.Tensor) -> dict[tuple[float, ...], Scores]:
+    """Mean IoU on the validation split by tau, for each choice of sizes; logs (K,) of the frequencies."""
+    assert isinstance(data.spec.input, Image), "masks are of pictures"
+    whole = max(data.spec.input.height, data.spec.input.width) <= LARGE
+    larger = predictor.trusted(replace(predictor.trust, sizes=BOTH[1:]))
+    gathered = {sizes: {tau: Masks(len(logs)) for tau in TAUS} for sizes in ((ALONE, BOTH) if whole else (ALONE,))}
     for batch in batches(data.valid, AT_ONCE):
-        z = predictor(batch["x"]).cpu()
-        for tau, found in gathered.items():
-            found.update((z + tau * logs[:, None, None]).argmax(1), batch["y"])
-    return {tau: found.value()["mean_iou"] for tau, found in gathered.items()}
+        z = {ALONE: predictor(batch["x"]).cpu()}
+        if whole:
+            z[BOTH] = (z[ALONE] + larger(batch["x"]).cpu()) / 2
+        for sizes, by_tau in gathered.items():
+            for tau, one in by_tau.items():
+                one.update((z[sizes] + tau * logs[:, None, None]).argmax(1), batch["y"])
+    return {sizes: {tau: one.value()["mean_iou"] for tau, one in by_tau.items()} for sizes, by_tau in gathered.items()}
 
 
 def _frequencies(split: Split, classes: int) -> torch.Tensor:
     """(K,): none is 0, a class without a pixel counts as one."""
-    counts = torch.zeros(classes)
-    for batch in batches(split, AT_ONCE):
-        counts += torch.bincount(batch["y"].flatten().long(), minlength=IGNORED + 1)[:classes]
-    return counts.clamp(min=1) / counts.clamp(min=1).sum()
+    counts = sum((pixels(batch["y"], classes) for batch in batches(split, AT_ONCE)), torch.zeros(classes)).clamp(min=1)
+    return counts / counts.sum()

@@ -11,6 +11,7 @@ from lamina.core.batch import Batch
 from lamina.core.drawn import colours_of, with_boxes
 from lamina.core.spec import IGNORED, Boxes, Mask
 from lamina.data.fit import resized
+from lamina.data.mask_split import pixels
 from lamina.oversight import page
 from lamina.oversight.page import Html
 
@@ -53,7 +54,7 @@ def in_words(target: Boxes | Mask, batch: Batch) -> str:
         counts = batch["box_class"].bincount(minlength=target.size)
         words = [f"{int(counts[k])} {target.names[k]}" for k in counts.argsort(descending=True).tolist() if counts[k]]
         return _joined(words) or "no box"
-    shares = batch["y"][0].flatten().long().bincount(minlength=IGNORED + 1)[: target.size] / batch["y"][0].numel()
+    shares = pixels(batch["y"][0], target.size) / batch["y"][0].numel()
     return _joined([f"{target.names[k]} {shares[k]:.0%}" for k in shares.argsort(descending=True).tolist() if shares[k] > 0]) or "nobody's"
 
 

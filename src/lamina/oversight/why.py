@@ -87,7 +87,7 @@ def of_scene(predictor: Predictor, spec: Spec, x: torch.Tensor) -> Why:
               "inside": None if math.isnan(one.inside) else round(one.inside, 3)} for one in found]
     lines = [f"{names[one.place]} {one.score:.2f}: {_of_evidence(one, its)}" for one in found]
     shown = [one for one in found if one.lost.amax() > 0][:MOST_SHOWN]
-    pictures = {"map": beneath([_marked(x, one, boxes, names[one.place]) for one in shown])} if shown else {}
+    pictures = {"map": _beneath([_marked(x, one, boxes, names[one.place]) for one in shown])} if shown else {}
     return Why(lines or ["nothing was found, so there is nothing to explain"], {kind: facts}, pictures)
 
 
@@ -107,11 +107,11 @@ def _marked(x: torch.Tensor, one: Evidence, box: bool, name: str) -> Pixels:
         framed = np.where((own & (inner == 0)).numpy()[..., None], np.uint8(255), pixels)
         return with_boxes(framed, [(0, 0, 1, 1)], [name], [WHITE])
     down, across = own.any(1).nonzero().flatten(), own.any(0).nonzero().flatten()
-    corners = [int(across[0]), int(down[0]), int(across[-1]), int(down[-1])] if len(down) and len(across) else [0, 0, 0, 0]
+    corners = [int(across[0]), int(down[0]), int(across[-1]) + 1, int(down[-1]) + 1] if len(down) and len(across) else [0, 0, 0, 0]
     return with_boxes(pixels, [corners], [f"{name} {one.score:.2f}"], [WHITE])
 
 
-def beneath(panels: Sequence[Pixels]) -> Picture:
+def _beneath(panels: Sequence[Pixels]) -> Picture:
     """Pictures (H, W, 3) of one size in rows of three."""
     blank = np.full_like(panels[0], 255)
     wide = min(len(panels), PANELS_WIDE)

@@ -90,12 +90,8 @@ def rival_json(rival: Evaluation) -> dict[str, Any]:
 
 def trust_of(result: Mapping[str, Any]) -> Trust:
     """What result.json says of how far answers are to be believed."""
-    found = result.get("calibration")
-    if found:
-        return Trust(found["trust"]["temperature"], found["trust"]["threshold"])
-    if result.get("settled"):
-        return Trust(shift=tuple(result["settled"]["shift"]), sizes=tuple(result["settled"]["sizes"]))
-    return Trust(threshold=result.get("threshold") or 0.0)
+    found = result.get("calibration") or result.get("settled")
+    return Trust.of(found["trust"]) if found else Trust(threshold=result.get("threshold") or 0.0)
 
 
 def _calibrated(data: Data, valid: Evaluation, sure: float) -> Calibration | None:

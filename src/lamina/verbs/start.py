@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from lamina.core.backbone import Backbone
-from lamina.core.config import config_of
+from lamina.core.config import config_of, told
 from lamina.core.data import Data
 from lamina.core.errors import DataError, UsageError
 from lamina.core.run import Run
@@ -49,17 +49,17 @@ def find(request: Request, chosen: Choice) -> Start | None:
         return _of_file(Path(word), request.model)
     if word:
         return _of_run(Path(word))
-    if request.net is None and (backbone := _backbone(model, {**chosen.words, **request.words})):
+    if request.net is None and (backbone := _backbone(model, chosen, request.words)):
         found = _published(backbone, asked=False)
         return None if found is None else replace(found, origin=f"its backbone from {found.origin}", model=model, words={}, below=backbone)
     wanted = request.method or chosen.method
     return _published(model, request.method == "transfer") if wanted == "transfer" and request.net is None else None
 
 
-def _backbone(model: str, words: Mapping[str, Any]) -> str:
+def _backbone(model: str, chosen: Choice, words: Mapping[str, Any]) -> str:
     """The network of the zoo that a model is built on, "" for none."""
     field = config_of(MODELS[model]).model_fields.get("backbone") if model in MODELS else None
-    return "" if field is None else str(words.get("backbone", words.get("model.backbone", field.default)))
+    return "" if field is None else str(told(words, "backbone", chosen.words.get("backbone", field.default)))
 
 
 def _of_file(path: Path, model: str) -> Start:

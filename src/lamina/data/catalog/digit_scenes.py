@@ -74,7 +74,7 @@ def digit_scenes(config: Config, seed: int) -> Data:
         target = Mask(names=("ground", *names), colours=((0, 0, 0), *map(drawn_in, range(len(names)))))
     splits = {part: _mask_split(one, part) if config.masks else _box_split(one, part) for part, one in parts.items()}
     spec = Spec(input=Image(channels=3, height=SIDE, width=SIDE, fit="pad"), target=target)
-    sheet = f"9,000 pictures {SIDE}x{SIDE} of {source}, 1 to {MOST} in each, made by lamina"
+    sheet = f"{sum(SIZES.values()):,} pictures {SIDE}x{SIDE} of {source}, 1 to {MOST} in each, made by lamina"
     return Data("digit_scenes", spec, splits["train"], splits["valid"], splits["test"], sheet, Account(used=sum(SIZES.values())),
                 fingerprint=source)
 
