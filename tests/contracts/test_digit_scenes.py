@@ -32,8 +32,8 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mnist, "mnist", absent)
 
 
-def load(masks: bool = False, seed: int = 0) -> Data:
-    return made.digit_scenes(made.Config(masks=masks), seed)
+def load(masks: bool = False, seed: int = 0, **knobs: Any) -> Data:
+    return made.digit_scenes(made.Config(masks=masks, **knobs), seed)
 
 
 def every(split: Any) -> Any:
@@ -62,7 +62,7 @@ def test_boxes_are_exact_and_masks_say_the_same() -> None:
     told, painted = every(load().train), every(load(masks=True).train)["y"]
     count = told["box_image"].bincount(minlength=FEW["train"])
     assert count.min() >= 1
-    assert count.max() <= made.MOST
+    assert count.max() <= made.Config().most
     inside = torch.zeros_like(painted, dtype=torch.bool)
     boxes, images, digits = (told[key].int().tolist() for key in ("boxes", "box_image", "box_class"))
     for (x0, y0, x1, y1), image, digit in zip(boxes, images, digits, strict=True):
@@ -74,6 +74,21 @@ def test_boxes_are_exact_and_masks_say_the_same() -> None:
             assert all(edge.any() for edge in (here[0], here[-1], here[:, 0], here[:, -1])), "the box ends where the digit does"
         inside[image, y0:y1, x0:x1] |= here
     assert torch.equal(inside, painted > 0), "no pixel of a digit outside its box"
+
+
+def test_the_knobs_make_them_harder() -> None:
+    """Smaller, more, and lying over each other; without overlap every digit shows all of its ink."""
+    hard = every(load(smallest=16, most=6, hidden=0.5).train)
+    easy = every(load(smallest=40, most=2, hidden=0.0).train)
+    height = {name: (one["boxes"][:, 3] - one["boxes"][:, 1]) for name, one in (("hard", hard), ("easy", easy))}
+    assert height["hard"].min() < 28 < 36 <= height["easy"].min()
+    assert easy["box_image"].bincount().max() == 2 < hard["box_image"].bincount().max() <= 6
+    painted = every(load(masks=True, smallest=40, most=2, hidden=0.0).train)["y"]
+    for image in range(FEW["train"]):
+        mine = easy["box_image"] == image
+        for (x0, y0, x1, y1), digit in zip(easy["boxes"][mine].int().tolist(), easy["box_class"][mine].tolist(), strict=True):
+            here = painted[image, y0:y1, x0:x1] == digit + 1
+            assert here.any(0).all(), "no column of an unhidden digit is without ink"
 
 
 def test_digits_stand_out_from_their_ground() -> None:
@@ -132,8 +147,9 @@ def test_with_mnist(shared_data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_what_comes_later_covers_what_came_earlier_by_half_at_most(seed: int) -> None:
     """Solid squares in place of digits: the uppermost is whole, of every other at least half is to be seen, in one colour each."""
     ground, mask = np.full((3, 128, 128), 128, np.float32), np.zeros((128, 128), np.uint8)
-    squares = [(np.full((8, 8), 255, np.uint8), digit) for digit in range(8)]
-    drawn = list(made._drawn(ground, mask, squares, np.random.default_rng(seed)))
+    random = np.random.default_rng(seed)
+    squares = [(made._resized(np.full((8, 8), 255, np.uint8), 16, random), digit) for digit in range(8)]
+    drawn = list(made._drawn(ground, mask, squares, 0.5, random))
     assert drawn[0][0] == 0
     for digit, (x0, y0, x1, y1) in drawn:
         seen = mask == digit + 1

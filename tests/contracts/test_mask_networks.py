@@ -29,8 +29,10 @@ FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "fcn": ("fcn", {}), "fcn-dilated": ("fcn", {"form": "dilated"}), "unet": ("unet", {"width": 4}),
     "unet-lite0": ("unet", {"backbone": "efficientnet_lite0"}), "unet-separable": ("unet", {"backbone": "cnn", "separable": True}),
     "deeplab": ("deeplab", {"width": 16}), "deeplab-v3": ("deeplab", {"form": "v3", "width": 16, "output_stride": 8}),
+    "linknet": ("linknet", {}), "linknet-compact": ("linknet", {"backbone": "compact", "up": (24, 16)}),
     "fcn-cnn": ("fcn", {"backbone": "cnn", "finest": 2}),
     "deeplab-cnn": ("deeplab", {"backbone": "cnn", "width": 16, "output_stride": 8, "fine": 2}),
+    "deeplab-larger": ("deeplab", {"width": 16, "enlarge": 1.5}),
     "deeplab-fine": ("deeplab", {"width": 16, "fine": 2, "rates": (1,), "separable": False}),
 }  # fmt: skip
 PIXELS = (33, 47)
@@ -91,7 +93,7 @@ def test_an_answer_has_the_size_of_the_picture(height: int, width: int, channels
 
 
 @pytest.mark.parametrize("kind", [Classes(names=("a", "b"))])
-@pytest.mark.parametrize("name", ["fcn", "unet", "deeplab"])
+@pytest.mark.parametrize("name", ["fcn", "unet", "linknet", "deeplab"])
 def test_one_answer_a_picture_is_refused(name: str, kind: Any) -> None:
     with pytest.raises(UsageError, match=f"pictures with masks for `{name}`"):
         MODELS[name](Spec(input=Image(channels=3, height=32, width=32), target=kind), config_of(MODELS[name])())
@@ -108,7 +110,7 @@ def test_what_does_not_fit_together_is_refused(name: str, knobs: dict[str, Any],
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("form", ["fcn", "unet-lite0", "deeplab"])
+@pytest.mark.parametrize("form", ["fcn", "unet-lite0", "linknet", "deeplab"])
 def test_a_backbone_takes_published_weights(form: str) -> None:
     """Those of a classifier with another head, in place and by name."""
     net = network(form, spec())

@@ -21,8 +21,8 @@ from lamina.core.batch import Batch
 from lamina.core.config import config_of
 from lamina.core.spec import Classes, Image, Mask, Spec
 from lamina.data.arrays import ArraySplit
-from lamina.methods.supervised import AUXILIARY, Supervised
 from lamina.methods.supervised import Config as SupervisedConfig
+from lamina.methods.supervised import Supervised
 from lamina.models import MODELS, deeplab, fcn
 from lamina.nn.dropout import Dropout
 from lamina.nn.losses import cross_entropy
@@ -181,7 +181,7 @@ def test_auxiliary_losses_are_added_while_training() -> None:
     method = Supervised(shape, SupervisedConfig(batch=4), ArraySplit(x, y))
     model = Scaled(without_dropout(ours("googlenet", shape)), shape)
     main, *others = model.train().scaled(x)
-    expected = cross_entropy(main, y).mean() + AUXILIARY * sum(cross_entropy(other, y).mean() for other in others)
+    expected = cross_entropy(main, y).mean() + 0.3 * sum(cross_entropy(other, y).mean() for other in others)
     learner = Learner(model, OptimConfig(), method.parts, 0, torch.device("cpu"))
     learner.begin(1)
     assert len(others) == 2

@@ -86,7 +86,8 @@ class PseudoLabel:
         model: Any = learner.model
         fine_tuning.hold(model, self.config)
         with learner.autocast():
-            main = self.labelled.taught.mean_loss(learner, model.scaled(batch["x"]).float(), batch)
+            output = model.scaled(batch["x"])
+        main = self.labelled.taught.whole_loss(learner, output, batch)
         if "other" not in batch:
             learner.step(main)
             return {"loss": main.detach()}
@@ -94,7 +95,8 @@ class PseudoLabel:
         fine_tuning.hold(model, self.config)  # the teacher may be the student itself, which was put into evaluation
         x, y = self._harder(learner, batch["other"], y)
         with learner.autocast():
-            said = model.scaled(x)
+            output = model.scaled(x)
+        said = output[0] if isinstance(output, tuple) else output  # what auxiliary heads say of it is not asked
         other = F.cross_entropy(said.float(), y.long(), ignore_index=IGNORED, reduction="sum") / y.numel()
         learner.step(main + self._weight(learner) * other)
         return {"loss": main.detach(), "other_loss": other.detach(), "sure": sure}

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import nn
+from torch.nn.functional import interpolate
 
 from lamina.core.batch import Batch
 from lamina.core.config import knob
@@ -21,7 +22,6 @@ from lamina.nn import FITTING_LOSSES, LOSSES
 from lamina.nn.scale import rows_that_tell
 from lamina.nn.scaled import Scaled
 
-AUXILIARY = 0.3  # of the loss of a head that a network has while training (Szegedy et al. 2015, section 5)
 PICTURES_COUNTED = 100  # whose masks are in memory at once
 TO_LEARN_FROM = 5000  # pictures, for what a network derives from them before it is trained
 Loss = Callable[..., torch.Tensor]  # (output, target) -> (B,)
@@ -94,12 +94,17 @@ class Supervised:
         model: Any = learner.model
         with learner.autocast():
             output = model.scaled(batch["x"])
+        loss = self.whole_loss(learner, output, batch)
+        learner.step(loss)
+        return {"loss": loss.detach()}
+
+    def whole_loss(self, learner: Learning, output: torch.Tensor | tuple[torch.Tensor, ...], batch: Batch) -> torch.Tensor:
+        """The mean loss of what the network says, and as its `auxiliary_weight` has it of its auxiliary heads, where it has any."""
         main, *auxiliary = output if isinstance(output, tuple) else (output,)
         loss = self.mean_loss(learner, main.float(), batch)
         for other in auxiliary:
-            loss = loss + AUXILIARY * self.mean_loss(learner, other.float(), batch)
-        learner.step(loss)
-        return {"loss": loss.detach()}
+            loss = loss + learner.model.net.auxiliary_weight * self.mean_loss(learner, other.float(), batch)
+        return loss
 
     def mean_loss(self, learner: Learning, output: torch.Tensor, batch: Batch) -> torch.Tensor:
         """The loss of the network's own outputs (B, ...), over the batch, by the weights of its rows."""
@@ -119,7 +124,7 @@ class Supervised:
     def _losses(self, output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         smooth = {"smoothing": self.config.label_smoothing} if self.config.label_smoothing else {}
         if isinstance(self.spec.target, Mask):  # (B, K, H, W): one figure a picture, of pixels that are weighed inside
-            return self.loss(output, y, weights=self._weights, **smooth)
+            return self.loss(output, seen_by(y, output), weights=self._weights, **smooth)
         if output.ndim == 3:  # (B, k, K): each of k members learns for itself
             members = output.shape[1]
             losses = self.loss(output.flatten(0, 1), y.repeat_interleave(members, 0), **smooth).view(-1, members).mean(1)
@@ -135,6 +140,11 @@ class Supervised:
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.epochs.forget()
+
+
+def seen_by(y: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
+    """Masks (B, H, W) at the places of an output (B, K, h, w), which an auxiliary head may have fewer of."""
+    return y if y.shape[1:] == output.shape[2:] else interpolate(y[:, None], output.shape[2:], mode="nearest-exact")[:, 0]
 
 
 def fitting_loss(spec: Spec, config: Config) -> Loss:

@@ -22,6 +22,7 @@ MODELS = Registry("model", {
     "efficientnet_lite0": "lamina.models.efficientnet_lite:EfficientNetLite0",
     "fcn": "lamina.models.fcn:FCN",
     "unet": "lamina.models.unet:UNet",
+    "linknet": "lamina.models.linknet:LinkNet",
     "deeplab": "lamina.models.deeplab:DeepLab",
     "ssd": "lamina.models.ssd:ssd",
     "ssd300": "lamina.models.ssd300:ssd300",

@@ -5,7 +5,8 @@ Schroff & Adam 2018, Encoder-decoder with atrous separable convolution. The form
 its weights load by key (`from_torchvision`).
 
 Departures, for pictures and machines that are smaller: narrower heads; the rates of the pyramid follow the size of the maps,
-as the paper's (6, 12, 18) of 33 places are mostly padding on 15; and the decoder may start from finer maps than stride 4.
+as the paper's (6, 12, 18) of 33 places are mostly padding on 15; the decoder may start from finer maps than stride 4; and pictures may be
+enlarged before they are seen, as networks that learned from photos of single things expect these to be large.
 
     K  classes    D  width of the head    s  output stride    C_s  channels of the backbone's map of stride s
 """
@@ -15,7 +16,7 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field, PositiveInt
 from torch import nn
-from torch.nn.functional import batch_norm
+from torch.nn.functional import batch_norm, interpolate
 
 from lamina.core.backbone import Backbone, State
 from lamina.core.config import knob
@@ -43,6 +44,7 @@ class Config(Tiled):
     fine: int = knob(4, "stride of the maps that the decoder of v3+ joins: 2, 4 or 8", low=2, high=8)
     fine_width: int = knob(48, "channels that those maps are brought to", low=4, search="log")
     separable: bool = knob(True, "depthwise separable convolutions in the head of v3+")
+    enlarge: float = knob(1.0, "times by which pictures are enlarged before they are seen: small things become large", low=0.25, high=4)
     dropout: float = knob(0.1, "share of the pyramid's output that is silenced", low=0, high=0.95, search="linear")
     mirror: bool = knob(False, "answer with the mean over a picture and its mirror image")
 
@@ -114,12 +116,12 @@ class DeepLab(nn.Module):
         image = pictures_with_masks(spec, "deeplab")
         if config.output_stride not in STRIDES:
             raise UsageError("an output_stride of 8, 16 or 32", f"`{config.output_stride}`", "Write for example output_stride=16.")
-        self.mirror = config.mirror  # read by nn/scaled.py
+        self.mirror, self.enlarge = config.mirror, config.enlarge  # the first is read by nn/scaled.py
         self.pyramid = pyramid_of(config.backbone, spec, config.output_stride)
         channels = self.pyramid.channels
         self.stride = max(channels)
         self.fine = min((s for s in channels if s >= config.fine), default=self.stride)
-        rates = config.rates or rates_for((config.tile or max(image.height, image.width)) / self.stride)
+        rates = config.rates or rates_for(config.enlarge * (config.tile or max(image.height, image.width)) / self.stride)
         inputs, classes = (channels[self.stride], channels[self.fine]), spec.target.size
         self.joins = config.form == "v3+"
         self.classifier = Joined(inputs, rates, config, classes) if self.joins else _coarse(inputs[0], rates, config, classes)
@@ -132,10 +134,14 @@ class DeepLab(nn.Module):
         return self.pyramid.net
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        maps = self.pyramid(x)
+        maps = self.pyramid(self._larger(x))
         seen = (maps[self.stride], maps[self.fine]) if self.joins else (maps[self.stride],)
         logits: torch.Tensor = self.classifier(*seen)  # (B, K, h, w)
         return enlarged(logits, x)
+
+    def _larger(self, x: torch.Tensor) -> torch.Tensor:
+        sides = [max(1, round(side * self.enlarge)) for side in x.shape[2:]]
+        return x if self.enlarge == 1 else interpolate(x, sides, mode="bilinear", align_corners=False)
 
 
 def _coarse(inputs: int, rates: tuple[int, ...], config: Config, classes: int) -> nn.Sequential:

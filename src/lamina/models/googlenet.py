@@ -22,6 +22,7 @@ SMALLEST = 15  # px: two places are left for the third pooling
 FEATURES = 1024
 AUXILIARY_PLACES, AUXILIARY_CHANNELS, AUXILIARY_HIDDEN = 4, 128, 1024
 AUXILIARY_DROPOUT = 0.7
+AUXILIARY_WEIGHT = 0.3  # of their losses beside the main one (section 5)
 FIRST_DEVIATION = 0.01
 
 
@@ -113,7 +114,7 @@ class GoogLeNet(nn.Module):
         self.halve, self.last_halve = nn.MaxPool2d(3, 2, ceil_mode=True), nn.MaxPool2d(2, 2, ceil_mode=True)
         if config.auxiliary:
             self.aux1, self.aux2 = (Auxiliary(MIXES[name].out, spec.target.size) for name in ("4a", "4d"))
-        self.auxiliary = config.auxiliary
+        self.auxiliary, self.auxiliary_weight = config.auxiliary, AUXILIARY_WEIGHT
         self.fc = Head(FEATURES, spec.target.size, config.dropout)
         _draw(self)
 

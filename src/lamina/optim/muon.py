@@ -53,17 +53,23 @@ def _muon(w: torch.Tensor, g: torch.Tensor, state: dict[str, Any], group: dict[s
 
 
 def orthogonalize(matrix: torch.Tensor) -> torch.Tensor:
-    """About U V^T of an (R, C) matrix U S V^T: singular values of roughly 0.7 to 1.2, by Newton and Schulz's iteration."""
+    """About U V^T of an (R, C) matrix U S V^T: singular values of roughly 0.7 to 1.2, by Newton and Schulz's iteration
+
+        X <- (a + b G + c G^2) X    with G = X X^T
+
+    whose factors all commute with G: they are multiplied as small matrices, and X by their product once."""
     a, b, c = COEFFICIENTS
-    x = matrix.bfloat16() if matrix.is_cuda else matrix
-    tall = len(x) > x.shape[1]
-    x = x.T if tall else x  # the small side first: its Gram matrix is the cheap one
+    tall = len(matrix) > matrix.shape[1]
+    x = matrix.T if tall else matrix  # the small side first: its Gram matrix is the cheap one
     x = x / x.norm().clamp(min=1e-7)  # no singular value above one
+    gram, product = x @ x.T, torch.eye(len(x), dtype=x.dtype, device=x.device)
     for _ in range(ITERATIONS):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    o: torch.Tensor = (x.T if tall else x).to(matrix.dtype)
-    return o.contiguous()
+        factor = (c * gram @ gram).add_(gram, alpha=b)
+        factor.diagonal().add_(a)
+        product = factor @ product
+        gram = factor @ gram @ factor
+    o = product @ x
+    return o.T.contiguous() if tall else o
 
 
 def _adam(w: torch.Tensor, g: torch.Tensor, state: dict[str, Any], group: dict[str, Any], eps: float = 1e-8) -> None:

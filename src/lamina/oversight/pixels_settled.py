@@ -25,7 +25,7 @@ from lamina.core.data import Data, Split, batches
 from lamina.core.predictor import Predictor, Trust
 from lamina.core.spec import Image, Mask
 from lamina.data.mask_split import pixels
-from lamina.metrics.masks import Masks
+from lamina.metrics.masks import Masks, classes_of
 from lamina.nn.tiles import LARGE
 
 TAUS = tuple(n / 10 for n in range(-5, 6))
@@ -89,7 +89,7 @@ def _scores(predictor: Predictor, data: Data, logs: torch.Tensor) -> dict[tuple[
             z[BOTH] = (z[ALONE] + larger(batch["x"]).cpu()) / 2
         for sizes, by_tau in gathered.items():
             for tau, one in by_tau.items():
-                one.update((z[sizes] + tau * logs[:, None, None]).argmax(1), batch["y"])
+                one.update(classes_of(z[sizes] + tau * logs[:, None, None]), batch["y"])
     return {sizes: {tau: one.value()["mean_iou"] for tau, one in by_tau.items()} for sizes, by_tau in gathered.items()}
 
 

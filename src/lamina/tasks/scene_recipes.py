@@ -14,9 +14,10 @@ from lamina.tasks.recipes import MIRRORED
 EPOCHS = {"boxes": {"fast": 10.0, "good": 40.0, "best": 100.0}, "masks": {"fast": 15.0, "good": 60.0, "best": 150.0}}
 SMALL, MANY = 160, 2000  # pixels of the longer side; training pictures
 SMALL_SHOWN = {  # small pictures that are shown in all
-    "boxes": {"fast": 16_000, "good": 32_000, "best": 160_000}, "masks": {"fast": 8_000, "good": 24_000, "best": 100_000},
+    "boxes": {"fast": 16_000, "good": 32_000, "best": 160_000}, "masks": {"fast": 16_000, "good": 32_000, "best": 160_000},
 }  # fmt: skip
-OF_SMALL: Mapping[str, Any] = {"backbone": "compact", "optimizer": "muon", "learning_rate": 0.02, "batch": 16, "zoom": 1.0, "stretch": 0.0}
+OF_SMALL: Mapping[str, Any] = {"backbone": "compact", "optimizer": "muon", "learning_rate": 0.02, "batch": 16, "zoom": 1.0, "stretch": 0.0,
+                               "colour": 0.0}
 ENOUGH, MOST_EPOCHS = 250, 300.0  # pictures; of fewer, each is shown more often
 SHOWN, LEAST_EPOCHS = 20_000, 0.2  # pictures that are shown in all where there are many; but for this share of the epochs at least
 
@@ -45,9 +46,11 @@ def masks(data: Data, quality: Quality) -> Choice:
     photos = Choice("deeplab", "segmentation", {**words, **FROM_PUBLISHED}, scratch=scratch)
     if not _small_and_many(data):
         return photos
-    # what the mirror makes of a region cannot be asked as of a box, and of many pictures mirrored ones are not needed
-    small = {**words, **OF_SMALL, "up": (96, 48, 24), "flip": False, "mirror": False, "epochs": _shown("masks", data, quality)}
-    return Choice("unet", "segmentation", small, other=photos)
+    # what the mirror makes of a region cannot be asked as of a box, and of many pictures mirrored ones are not needed; nor need rare
+    # classes be weighed, which makes thin things thick
+    small = {**words, **OF_SMALL, "up": (64, 32), "flip": False, "mirror": False, "class_weights": 0.0, "batch": 8,
+             "epochs": _shown("masks", data, quality)}
+    return Choice("linknet", "segmentation", small, other=photos)
 
 
 def _small_and_many(data: Data) -> bool:
