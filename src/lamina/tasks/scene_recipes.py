@@ -12,9 +12,10 @@ from lamina.tasks import neighbours
 from lamina.tasks.recipes import MIRRORED
 
 EPOCHS = {"boxes": {"fast": 10.0, "good": 40.0, "best": 100.0}, "masks": {"fast": 15.0, "good": 60.0, "best": 150.0}}
+LOW, ENLARGED = 320, 1.5  # pixels of the longer side of photos of low resolution; times by which networks for photos see them enlarged
 SMALL, MANY = 160, 2000  # pixels of the longer side; training pictures
 SMALL_SHOWN = {  # small pictures that are shown in all
-    "boxes": {"fast": 16_000, "good": 32_000, "best": 160_000}, "masks": {"fast": 16_000, "good": 32_000, "best": 160_000},
+    "boxes": {"fast": 12_000, "good": 24_000, "best": 160_000}, "masks": {"fast": 12_000, "good": 28_000, "best": 160_000},
 }  # fmt: skip
 OF_SMALL: Mapping[str, Any] = {"backbone": "compact", "optimizer": "muon", "learning_rate": 0.02, "batch": 16, "zoom": 1.0, "stretch": 0.0,
                                "colour": 0.0}
@@ -41,6 +42,7 @@ def masks(data: Data, quality: Quality) -> Choice:
     words: dict[str, Any] = {
         "epochs": _epochs("masks", data, quality), "batch": 8, "learning_rate": 1e-3, "schedule": "one_cycle", "weight_decay": 0.01,
         "ema": 0.99, "flip": True, "zoom": 0.5, "colour": 0.2, "mirror": True, "tile": _tile(data), "class_weights": 0.5,
+        "enlarge": ENLARGED if max(_sides(data)) <= LOW else 1.0,
     }  # fmt: skip
     scratch = Choice("deeplab", "segmentation", words | {"epochs": min(2 * words["epochs"], MOST_EPOCHS)})
     photos = Choice("deeplab", "segmentation", {**words, **FROM_PUBLISHED}, scratch=scratch)
@@ -48,7 +50,7 @@ def masks(data: Data, quality: Quality) -> Choice:
         return photos
     # what the mirror makes of a region cannot be asked as of a box, and of many pictures mirrored ones are not needed; nor need rare
     # classes be weighed, which makes thin things thick
-    small = {**words, **OF_SMALL, "up": (64, 32), "flip": False, "mirror": False, "class_weights": 0.0, "batch": 8,
+    small = {**words, **OF_SMALL, "up": (64, 32), "below": (128, 128, 128), "flip": False, "mirror": False, "class_weights": 0.0,
              "epochs": _shown("masks", data, quality)}
     return Choice("linknet", "segmentation", small, other=photos)
 
