@@ -17,7 +17,7 @@ from lamina.core.config import config_of
 from lamina.core.errors import UsageError
 from lamina.core.spec import IGNORED, Classes, Image, Mask, Spec
 from lamina.data.arrays import ArraySplit
-from lamina.methods.supervised import Config, Supervised
+from lamina.methods.supervised import Config, Supervised, seen_by
 from lamina.models import MODELS, weights
 from lamina.nn.dilation import dilate
 from lamina.nn.pyramid import Pyramid
@@ -127,6 +127,46 @@ def test_a_backbone_takes_published_weights(form: str) -> None:
         expected = trained.eval().blocks[:3](nn.functional.relu6(trained.bn1(trained.conv_stem(x))))
         pyramid = net.down if form == "unet-lite0" else net.pyramid
         torch.testing.assert_close(pyramid.eval()(x)[8], expected)  # above the stride where DeepLab dilates
+
+
+def test_a_place_answers_for_its_own_square_of_pixels() -> None:
+    """Scores of the f x f pixels of a place come to lie as they lie in the picture, whatever its maps say; f does not divide the sides."""
+    net = network("linknet", spec(), up=(8,), finest=2)
+    with torch.no_grad():
+        net.score.weight.zero_()
+        net.score.bias.copy_(torch.arange(float(2 * 2 * 4)))  # down, across, class
+        answer = net.eval()(torch.randn(1, 3, *PIXELS))
+    for down, across, k in ((0, 0, 0), (0, 1, 2), (1, 0, 3), (1, 1, 1)):
+        assert (answer[0, k, down::2, across::2] == (2 * down + across) * 4 + k).all()
+
+
+def test_the_coarsest_maps_answer_while_training_only() -> None:
+    """At the size of the finest maps, and the masks are read at the middles of their places."""
+    split = scenes(shape=spec(32, 48))
+    method, learner = learning("linknet-below", split)
+    net = learner.model.net.train()
+    fine, coarse = net(torch.randn(2, 3, 32, 48))
+    assert fine.shape == (2, 4, 32, 48)
+    assert coarse.shape == (2, 4, 16, 24)
+    y = torch.arange(32 * 48).view(1, 32, 48) % 251
+    assert torch.equal(seen_by(y.byte(), coarse), y.byte()[:, 1::2, 1::2])
+    assert torch.equal(seen_by(y, fine), y)
+    batch = split.batch(torch.arange(2))
+    parts = [method.mean_loss(learner, one, batch) for one in (fine, coarse)]
+    assert torch.equal(method.whole_loss(learner, (fine, coarse), batch), parts[0] + parts[1])
+    assert net.eval()(torch.randn(2, 3, 32, 48)).shape == (2, 4, 32, 48)
+
+
+def test_enlarged_pictures_are_seen_larger_and_answered_at_their_size() -> None:
+    """As if somebody had enlarged them before, but for the way back."""
+    net, plain = network("deeplab", spec(), enlarge=2.0, rates=(1,)).eval(), network("deeplab", spec(), rates=(1,)).eval()
+    plain.load_state_dict(net.state_dict())
+    x = torch.randn(2, 3, *PIXELS)
+    with torch.no_grad():
+        larger = plain(nn.functional.interpolate(x, scale_factor=2, mode="bilinear"))
+        assert net(x).shape[2:] == x.shape[2:]
+        assert (nn.functional.interpolate(larger, PIXELS, mode="area") - net(x)).abs().mean() < 0.1 * larger.std()
+        assert (plain(x) - net(x)).abs().mean() > 0.1 * larger.std(), "negative control: not enlarged"
 
 
 def test_from_scratch_there_is_no_backbone() -> None:

@@ -1,5 +1,6 @@
 """Learning from photos without masks: as plain training where they do not count, bit by bit from a state, and only what is sure."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,10 @@ def squares(rows: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     return x, y
 
 
-def learner(kind: str = "pseudo", **words: Any) -> tuple[Learner, Any]:
+UNET: tuple[str, dict[str, Any]] = ("unet", {"depth": 2, "width": 8})
+
+
+def learner(kind: str = "pseudo", net: tuple[str, dict[str, Any]] = UNET, **words: Any) -> tuple[Learner, Any]:
     split = ArraySplit(*squares(8, 0))
     method: Any
     if kind == "plain":
@@ -46,8 +50,8 @@ def learner(kind: str = "pseudo", **words: Any) -> tuple[Learner, Any]:
         method = PseudoLabel(SPEC, build("pseudo_label", Config, {"batch": 4, **words}), split)
         method.beside(Unlabelled(squares(12, 1)[0], torch.arange(12)))
     rng.reseed(0, 0, "weights")
-    make = MODELS["unet"]
-    model = method.wrap(make(SPEC, build("unet", config_of(make), {"depth": 2, "width": 8})), SPEC)
+    make = MODELS[net[0]]
+    model = method.wrap(make(SPEC, build(net[0], config_of(make), net[1])), SPEC)
     method.prepare(model)
     found = Learner(model, OptimConfig(learning_rate=5e-3, ema=0.9), method.parts, 0, torch.device("cpu"), method.rates(model))
     found.steps = 100
@@ -65,6 +69,16 @@ def steps(found: Learner, method: Any, some: range) -> list[dict[str, float]]:
 
 def parameters(found: Learner) -> dict[str, torch.Tensor]:
     return {name: p.detach().clone() for name, p in found.model.named_parameters()}
+
+
+def test_a_network_that_answers_twice_while_training_is_taught_by_its_last_answer() -> None:
+    """Its coarse answer counts for what is labelled alone."""
+    net = "linknet", {"backbone": "compact", "up": (8,), "below": (8,)}
+    found, method = learner(net=net, threshold=0.0, ramp=0.0)
+    assert all(math.isfinite(value) for value in steps(found, method, range(1, 4))[-1].values())
+    plain, of_plain = learner("plain", net=net)
+    first, second = (steps(*one, range(1, 2))[0]["loss"] for one in (learner(net=net), (plain, of_plain)))
+    assert first == second
 
 
 def test_of_weight_zero_it_is_plain_training() -> None:

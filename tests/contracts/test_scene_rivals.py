@@ -126,6 +126,25 @@ def test_pictures_of_another_size_are_answered_at_theirs() -> None:
         assert learn(train, K)(x).shape == (2, K, 2 * H + 1, W - 3)
 
 
+def test_neighbourhoods_are_means_of_squares_cut_off_at_the_border() -> None:
+    x = torch.rand(2, 3, 9, 12)
+    for side in (3, 5, 15):
+        found, far = pixels._around(x, side), side // 2
+        for row, column in ((0, 0), (4, 6), (8, 11), (2, 10)):
+            square = x[..., max(0, row - far) : row + far + 1, max(0, column - far) : column + far + 1]
+            torch.testing.assert_close(found[..., row, column], square.mean((2, 3)))
+
+
+def test_of_many_pictures_some_are_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evenly spread, and as many pixels in all."""
+    monkeypatch.setattr(pixels, "MOST_PIXELS", 40)
+    monkeypatch.setattr(pixels, "MOST_PICTURES", 4)
+    x = torch.arange(10).view(10, 1, 1, 1).expand(10, 3, H, W).byte()
+    rows, answers = pixels._pixels(ArraySplit(x, torch.zeros(10, H, W, dtype=torch.uint8)), torch.Generator())
+    assert len(rows) == len(answers) == 40
+    assert np.unique(rows[:, 0] * 255).round().tolist() == [0, 3, 6, 9]
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_windows_find_what_can_be_seen(channels: int) -> None:
     found = of_boxes(data_of(squares(20, 0, channels), squares(8, 1, channels), Boxes(names=("a", "b")), channels), judge_boxes)

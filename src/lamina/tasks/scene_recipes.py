@@ -11,7 +11,7 @@ from lamina.nn.tiles import usual
 from lamina.tasks import neighbours
 from lamina.tasks.recipes import MIRRORED
 
-EPOCHS = {"boxes": {"fast": 10.0, "good": 40.0, "best": 100.0}, "masks": {"fast": 15.0, "good": 60.0, "best": 150.0}}
+EPOCHS = {"boxes": {"fast": 10.0, "good": 40.0, "best": 100.0}, "masks": {"fast": 12.0, "good": 48.0, "best": 120.0}}
 LOW, ENLARGED = 320, 1.5  # pixels of the longer side of photos of low resolution; times by which networks for photos see them enlarged
 SMALL, MANY = 160, 2000  # pixels of the longer side; training pictures
 SMALL_SHOWN = {  # small pictures that are shown in all
