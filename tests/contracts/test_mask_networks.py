@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -84,7 +84,9 @@ def made(form: str, channels: int) -> nn.Module:
     return network(form, spec(channels=channels)).eval()
 
 
-@given(height=st.integers(8, 70), width=st.integers(8, 70), channels=st.sampled_from([1, 3]), form=st.sampled_from(sorted(FORMS)))
+@given(height=st.integers(1, 70), width=st.integers(1, 70), channels=st.sampled_from([1, 3]), form=st.sampled_from(sorted(FORMS)))
+@example(height=1, width=1, channels=3, form="deeplab-cnn")
+@example(height=5, width=41, channels=1, form="linknet-below")
 @settings(max_examples=20)
 def test_an_answer_has_the_size_of_the_picture(height: int, width: int, channels: int, form: str) -> None:
     with torch.no_grad():

@@ -19,7 +19,7 @@ from lamina.core.backbone import Backbone, State
 from lamina.core.config import knob
 from lamina.core.spec import Spec
 from lamina.models import deeplab
-from lamina.models.per_pixel import conv_norm, enlarged, pictures_with_masks, pyramid_of
+from lamina.models.per_pixel import conv_norm, enlarged, pictures_with_masks, pyramid_of, strides_joined
 from lamina.models.tiled import Tiled
 from lamina.nn.dropout import Dropout
 from lamina.nn.init import he_outputs
@@ -49,7 +49,7 @@ class FCN(nn.Module):
         self.pyramid = pyramid_of(config.backbone, spec, DILATED if dilated else 0)
         channels, classes = self.pyramid.channels, spec.target.size
         coarsest = max(channels)
-        self.strides = [s for s in sorted(channels, reverse=True) if s == coarsest or (s >= config.finest and not dilated)]
+        self.strides = strides_joined(channels, coarsest if dilated else config.finest)
         self.classifier = _head(channels[coarsest], classes, config.dropout) if dilated else nn.Sequential(
             Dropout(config.dropout), nn.Conv2d(channels[coarsest], classes, 1))  # fmt: skip
         self.scores = nn.ModuleList(_silent(nn.Conv2d(channels[s], classes, 1)) for s in self.strides[1:])

@@ -1,7 +1,7 @@
 """LinkNet (Chaurasia & Culurciello 2017, LinkNet: exploiting encoder representations for efficient semantic segmentation).
 
 A path up that adds to what it has enlarged the maps of the same size from the way down, where U-Net lays them beside each other: the
-convolutions of the way up see as many channels as they give, which costs a third.
+convolutions of the way up see no more channels than they give.
 
 Departures: maps are enlarged bilinearly after a 1x1 convolution, and one 3x3 follows the sum, where the paper has a transposed
 convolution between two 1x1 (which takes longer on processors); the way up ends at the finest maps of the backbone that are joined, and
@@ -24,7 +24,7 @@ from torch.nn.functional import max_pool2d
 from lamina.core.backbone import Backbone
 from lamina.core.config import knob
 from lamina.core.spec import Spec
-from lamina.models.per_pixel import conv_norm, enlarged, pictures_with_masks, pyramid_of
+from lamina.models.per_pixel import conv_norm, enlarged, pictures_with_masks, pyramid_of, strides_joined, widths_of
 from lamina.models.tiled import Tiled
 from lamina.nn.dropout import Dropout
 from lamina.nn.init import he_outputs
@@ -72,9 +72,9 @@ class LinkNet(nn.Module):
         self.mirror = config.mirror  # read by nn/scaled.py
         self.pyramid = pyramid_of(config.backbone, spec)
         found = self.pyramid.channels
-        self.strides = [s for s in sorted(found, reverse=True) if s >= config.finest] or [max(found)]
+        self.strides = strides_joined(found, config.finest)
         channels = [found[s] for s in self.strides]  # from coarse to fine
-        up = [config.up[min(n, len(config.up) - 1)] for n in range(len(channels) - 1)]
+        up = widths_of(config.up, len(channels) - 1)
         if config.below:
             channels, up = [config.below[-1], *channels], [channels[0], *up]
         widths = [channels[0], *up]

@@ -1,5 +1,7 @@
 """What the networks that answer for every pixel share: which data they take, a backbone of the zoo, blocks, and the way to full size."""
 
+from collections.abc import Iterable, Sequence
+
 import torch
 from torch import nn
 
@@ -44,6 +46,25 @@ def conv_norm(inputs: int, outputs: int, kernel: int = 3, rate: int = 1, separab
         return [depthwise, nn.BatchNorm2d(inputs), nn.ReLU(inplace=True), *conv_norm(inputs, outputs, 1)]
     layer = nn.Conv2d(inputs, outputs, kernel, padding=reach, dilation=rate, bias=False)
     return [layer, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+
+
+def strides_joined(channels: Iterable[int], finest: int) -> list[int]:
+    """Of a pyramid's strides those that a way up joins, from coarse to fine; the coarsest always.
+
+    >>> strides_joined([2, 4, 8], 4), strides_joined([2, 4], 8)
+    ([8, 4], [4])
+    """
+    found = sorted(channels, reverse=True)
+    return [s for s in found if s == found[0] or s >= finest]
+
+
+def widths_of(wanted: Sequence[int], count: int) -> list[int]:
+    """As many as there are steps; the last one is repeated.
+
+    >>> widths_of((128, 64), 4)
+    [128, 64, 64, 64]
+    """
+    return [wanted[min(n, len(wanted) - 1)] for n in range(count)]
 
 
 def enlarged(logits: torch.Tensor, x: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,6 @@ block's. With a `backbone` of the zoo its maps are the way down, and the way up 
     K  classes    w  width of the first level    C_s  channels of the map of stride s
 """
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import torch
@@ -19,7 +18,7 @@ from torch.nn.functional import max_pool2d
 from lamina.core.backbone import Backbone
 from lamina.core.config import knob
 from lamina.core.spec import Spec
-from lamina.models.per_pixel import conv_norm, enlarged, pictures_with_masks, pyramid_of
+from lamina.models.per_pixel import conv_norm, enlarged, pictures_with_masks, pyramid_of, strides_joined, widths_of
 from lamina.models.tiled import Tiled
 from lamina.nn.dropout import Dropout
 from lamina.nn.init import he_outputs
@@ -82,9 +81,9 @@ class UNet(nn.Module):
         self.mirror = config.mirror  # read by nn/scaled.py
         plain = config.backbone == FROM_SCRATCH
         self.down = Down(image.channels, config.depth, config.width) if plain else pyramid_of(config.backbone, spec)
-        self.strides = [s for s in sorted(self.down.channels, reverse=True) if plain or s >= config.finest]
+        self.strides = strides_joined(self.down.channels, 1 if plain else config.finest)
         channels = [self.down.channels[s] for s in self.strides]  # from coarse to fine
-        widths = channels if plain else _widths(config.up, len(channels))
+        widths = channels if plain else widths_of(config.up, len(channels))
         # a backbone's last maps are wide, and are brought down before they are enlarged
         self.bridge = nn.Sequential(*([] if plain else conv_norm(channels[0], widths[0], 1)), Dropout(config.dropout))
         sizes = zip(widths, channels[1:], widths[1:], strict=False)
@@ -109,12 +108,3 @@ class UNet(nn.Module):
 
 def _twice(inputs: int, outputs: int, separable: bool = False) -> nn.Sequential:
     return nn.Sequential(*conv_norm(inputs, outputs, separable=separable), *conv_norm(outputs, outputs, separable=separable))
-
-
-def _widths(wanted: Sequence[int], count: int) -> list[int]:
-    """As many as there are steps; the last one is repeated.
-
-    >>> _widths((128, 64), 4)
-    [128, 64, 64, 64]
-    """
-    return [wanted[min(n, len(wanted) - 1)] for n in range(count)]

@@ -5,7 +5,9 @@ Every built-in model takes its `Style` knobs, so that each is chosen by one word
 
 import math
 
+import torch
 from torch import nn
+from torch.nn.functional import max_pool2d
 
 from lamina.core import config as knobs
 from lamina.core.config import knob
@@ -38,6 +40,16 @@ def dense(inputs: int, outputs: int, style: Style) -> list[nn.Module]:
     return [*layer_with_norm(layer, style.norm), *_after(style)]
 
 
+class Halving(nn.MaxPool2d):
+    """The maximum over 2x2 places; where a side has a single place left, edges count too, so that no picture is halved to nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return max_pool2d(x, 2, ceil_mode=min(x.shape[2:]) == 1)
+
+
 def conv(inputs: int, outputs: int, kernel: int, style: Style, stride: int = 1, pool: bool = False) -> list[nn.Module]:
     """Convolution with padding kernel // 2, normalization, activation: (B, C, H, W) -> (B, C', H / stride, W / stride).
 
@@ -45,7 +57,7 @@ def conv(inputs: int, outputs: int, kernel: int, style: Style, stride: int = 1, 
     """
     bias = not brings_bias(style.norm, spatial=True)
     layer, *norm = layer_with_norm(nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=bias), style.norm)
-    return [layer, *([nn.MaxPool2d(2)] if pool else []), *norm, ACTIVATIONS[style.activation]()]
+    return [layer, *([Halving()] if pool else []), *norm, ACTIVATIONS[style.activation]()]
 
 
 def initialize(model: nn.Module, init: str, activation: str) -> nn.Module:

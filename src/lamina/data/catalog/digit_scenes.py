@@ -116,7 +116,7 @@ def _embedded(random: np.random.Generator) -> dict[str, Digits]:
 
 
 def _made(digits: Digits, count: int, part: str, config: Config) -> Scenes:
-    """Pictures of a part, a function of its name alone."""
+    """Pictures of a part, a function of its name and the knobs."""
     random = np.random.default_rng(rng.key(0, 0, f"digit_scenes {part}"))
     order = iter(np.resize(random.permutation(len(digits.classes)), count * MOST).tolist())
     x, masks = np.empty((count, 3, SIDE, SIDE), np.uint8), np.zeros((count, SIDE, SIDE), np.uint8)
@@ -181,7 +181,7 @@ def _resized(picture: np.ndarray, smallest: int, random: np.random.Generator) ->
     high = int(random.integers(smallest, HIGHEST + 1))
     wide = round(high * digit.shape[1] / digit.shape[0] * random.uniform(*WIDE))
     size = int(np.clip(wide, LEAST // 3, SIDE)), high
-    return np.asarray(Picture.fromarray(digit).resize(size, Resampling.BICUBIC), np.float32) / 255  # torch's takes ten times as long
+    return np.asarray(Picture.fromarray(digit).resize(size, Resampling.BICUBIC), np.float32) / 255
 
 
 def _colour(under: np.ndarray, solid: np.ndarray, random: np.random.Generator) -> np.ndarray:
