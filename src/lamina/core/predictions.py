@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from lamina.core.drawn import Pixels, colours, with_boxes, with_mask
+from lamina.core.weights_drawn import weights_svg
 
 
 class Prediction(Protocol):
@@ -204,3 +205,54 @@ class Episode:
         colours = pictures[0].quantize(64)
         shown = [picture.quantize(palette=colours, dither=Image.Dither.NONE) for picture in pictures]
         shown[0].save(path, save_all=True, append_images=shown[1:], duration=40, loop=0)
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What was said where `heard` was read: the text, its log-probability, and where each token looked.
+
+    `looked` (T, S) are the weights of attention of the tokens `said` on the tokens `heard`, each row of which sums to 1; None where
+    the network does not look back.
+    """
+
+    ending: ClassVar[str] = ".svg"
+    text: str
+    log_probability: float
+    heard: tuple[str, ...] = field(repr=False)
+    said: tuple[str, ...] = field(repr=False)
+    looked: np.ndarray[Any, Any] | None = field(repr=False, default=None)
+
+    def to_json(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"text": self.text, "log_probability": round(self.log_probability, 4)}
+        if self.looked is not None:
+            found |= {"heard": list(self.heard), "said": list(self.said), "attention": self.looked.round(4).tolist()}
+        return found
+
+    def __str__(self) -> str:
+        return self.text
+
+    def save(self, path: Path) -> None:
+        """Write the attention as SVG: a row a token said, a column a token heard."""
+        looked = np.zeros((len(self.said), len(self.heard))) if self.looked is None else self.looked
+        path.write_text(weights_svg(looked, self.said, self.heard), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Written:
+    """A text that was given, and how it was written on; `strange`: characters of it that the training text does not have."""
+
+    ending: ClassVar[str] = ".txt"
+    given: str
+    text: str
+    strange: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"text": self.text, "unknown": list(self.strange)}
+
+    def __str__(self) -> str:
+        unknown = f"\n(never seen in training: {' '.join(self.strange)})" if self.strange else ""
+        return f"{self.given}{self.text}{unknown}"
+
+    def save(self, path: Path) -> None:
+        """Write the whole text."""
+        path.write_text(self.given + self.text, encoding="utf-8", errors="replace")

@@ -1,7 +1,7 @@
 """A trained model, ready to answer: evaluation mode, no gradients, the precision it was trained in."""
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,11 +54,17 @@ class Predictor:
         """The same model, whose answers are believed as far as `trust` says."""
         return Predictor(self.model, self.device, self.precision, trust)
 
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """The model's output for `x` (B, ...), float32."""
+    @contextmanager
+    def asked(self) -> Iterator[Any]:
+        """The model as it answers, for a task that asks it more than its output."""
         if self.model.training:
             self.model.eval()
         with torch.inference_mode(), autocast(self.device, self.precision):
+            yield self.model
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """The model's output for `x` (B, ...), float32."""
+        with self.asked():
             output = torch.cat([self._answer(part.to(self.device)) for part in parts(x)])
             if self.trust.shift:
                 output = output + output.new_tensor(self.trust.shift).view(1, -1, *[1] * (output.ndim - 2))

@@ -1,7 +1,7 @@
 """What the data dictates: the shape of the input and of the target. Models are built from it.
 
 Shapes leave out the batch: an `Image` batch is (B, C, H, W) uint8, a `Vector` or `Table` batch (B, D) float32, a
-`Text` batch (B, L) int32 with L the longest text of the batch.
+`Text` or `Tokens` batch (B, L) int32 with L the longest text of the batch.
 """
 
 from typing import Annotated, Literal
@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 IGNORED = 255  # of a mask: a pixel that is neither learned nor judged
+FILL, UNKNOWN, BEGIN, END = range(4)  # tokens that are no part of a text: what fills a short one up, what is not known, and its two ends
 
 
 class _Part(BaseModel):
@@ -87,6 +88,29 @@ class Text(_Part):
         return (self.length,)
 
 
+class Tokens(_Part):
+    """A text as tokens, (L,) int32: places in `names`, of which the first four are no part of a text (`FILL`, `UNKNOWN`, `BEGIN`, `END`).
+
+    `unit`: what a token is; `rules`: how texts are cut into them, as the JSON of the package `tokenizers`, "" for characters;
+    `length`: the most tokens of one text; `column`: the name of the column that held the texts. As a target, the text to be said.
+    """
+
+    kind: Literal["tokens"] = "tokens"
+    unit: Literal["character", "word", "bpe", "unigram"]
+    names: tuple[str, ...]
+    rules: str = ""
+    length: int
+    column: str = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.length,)
+
+    @property
+    def size(self) -> int:
+        return len(self.names)
+
+
 class Classes(_Part):
     """One of several classes; the target is its index, int64."""
 
@@ -146,6 +170,17 @@ class Mask(_Part):
         return len(self.names)
 
 
+class Next(_Part):
+    """What follows: after each token of a text the next one, of the same tokens."""
+
+    kind: Literal["next"] = "next"
+    size: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ()
+
+
 class Actions(_Part):
     """What an agent can do: one of `size` discrete actions, seen in the environment `env`."""
 
@@ -158,8 +193,8 @@ class Actions(_Part):
         return tuple(str(i) for i in range(self.size))
 
 
-Input = Annotated[Image | Vector | Table | Text, Field(discriminator="kind")]
-Target = Annotated[Classes | Labels | Numbers | Boxes | Mask | Actions, Field(discriminator="kind")]
+Input = Annotated[Image | Vector | Table | Text | Tokens, Field(discriminator="kind")]
+Target = Annotated[Classes | Labels | Numbers | Boxes | Mask | Actions | Tokens | Next, Field(discriminator="kind")]
 
 
 class Spec(_Part):

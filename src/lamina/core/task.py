@@ -3,6 +3,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -16,7 +17,7 @@ from lamina.core.spec import Spec
 
 Quality = Literal["fast", "good", "best"]
 Takes = Literal["pictures", "photos", "rows", "texts", "words"]
-LOWER_IS_BETTER = frozenset({"loss", "rmse", "mae", "fid"})  # of all other figures, more is better
+LOWER_IS_BETTER = frozenset({"loss", "rmse", "mae", "fid", "perplexity"})  # of all other figures, more is better
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,10 @@ class Predicting(Protocol):
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """The model's output, in evaluation mode, float32."""
+        ...
+
+    def asked(self) -> AbstractContextManager[Any]:
+        """The model as it answers: evaluation mode, no gradients, its precision."""
         ...
 
 

@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from lamina.core.errors import DataError
-from lamina.core.spec import Image, Input, Table, Text, Vector
+from lamina.core.spec import Image, Input, Table, Text, Tokens, Vector
 from lamina.data.fit import Placement, placement
 from lamina.data.pictures import as_spec, content_of, open_pixels, read_picture
+from lamina.data.tokens import tokenizer
 from lamina.data.words import FILL, encode
 
 MOST_NUMBERS = 1 << 26  # of what is said of the places of one photo
@@ -64,12 +65,12 @@ def read_all(spec: Input, inputs: Iterable[Any]) -> torch.Tensor:
 
         return read_rows(spec, given)
     rows = [read_one(spec, one) for one in given]
-    return pad_sequence(rows, batch_first=True, padding_value=FILL) if isinstance(spec, Text) else torch.stack(rows)
+    return pad_sequence(rows, batch_first=True, padding_value=FILL) if isinstance(spec, Text | Tokens) else torch.stack(rows)
 
 
 def read_one(spec: Input, one: Any) -> torch.Tensor:
     """One input in the shape that the model was trained on; pictures and texts may be tensors that were read before."""
-    if isinstance(one, torch.Tensor) and isinstance(spec, Image | Text):
+    if isinstance(one, torch.Tensor) and isinstance(spec, Image | Text | Tokens):
         return one
     if isinstance(spec, Image):
         if isinstance(one, str | Path):
@@ -79,6 +80,8 @@ def read_one(spec: Input, one: Any) -> torch.Tensor:
         return as_spec(np.asarray(one), spec, "the array")
     if isinstance(spec, Text):
         return _words(spec, one)
+    if isinstance(spec, Tokens):
+        return _tokens(spec, one)
     assert isinstance(spec, Vector), f"{spec.kind} has no reader of single inputs"
     row = torch.as_tensor(_numbers(one)).reshape(-1)
     if len(row) != spec.size:
@@ -96,6 +99,17 @@ def _words(spec: Text, one: Any) -> torch.Tensor:
     if not len(found):
         raise DataError("a text with a word in it", f"`{one[:40]}`", "Write at least one word.")
     return found
+
+
+def _tokens(spec: Tokens, one: Any) -> torch.Tensor:
+    if not isinstance(one, str):
+        raise DataError("a text", f"`{type(one).__name__}`", "Give a string, or a list of them.")
+    found = tokenizer(spec).encode([one])[0]
+    if not len(found) or not one.strip():
+        raise DataError("a text that is not empty", f"`{one[:40]}`", "Write at least one word.")
+    if len(found) > spec.length:
+        raise DataError(f"a text of at most {spec.length} tokens", f"`{len(found)}` of them in `{one[:40]} ...`", "Part it into sentences.")
+    return torch.from_numpy(found)
 
 
 def _numbers(one: Any) -> np.ndarray:

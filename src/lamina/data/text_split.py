@@ -5,12 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from lamina.core import rng
 from lamina.core.batch import Batch
+from lamina.data.pair_split import by_length
 from lamina.data.words import padded
-
-BUCKET = 64  # rows of similar length that stay together in an epoch
-POOL = 64  # buckets whose rows are sorted by length among themselves
 
 
 class TextSplit:
@@ -31,12 +28,7 @@ class TextSplit:
 
     def order(self, seed: int, epoch: int) -> torch.Tensor:
         """A fresh shuffle in which texts of about the same length are neighbours, so that batches are filled up little."""
-        random = rng.generator(seed, epoch, "order")
-        mixed, lengths = torch.randperm(len(self), generator=random), self.ends - self.starts
-        whole = len(self) // BUCKET * BUCKET  # the rest comes last, drawn before it is sorted: it may be left out of the epoch
-        pools = [pool[lengths[pool].argsort(stable=True)] for pool in mixed[:whole].split(BUCKET * POOL)]
-        buckets = torch.cat(pools).view(-1, BUCKET)
-        return torch.cat([buckets[torch.randperm(len(buckets), generator=random)].flatten(), mixed[whole:]])
+        return by_length(self.ends - self.starts, seed, epoch)
 
     def part(self, indices: torch.Tensor) -> "TextSplit":
         """The split that holds only the rows at `indices`."""

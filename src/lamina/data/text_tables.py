@@ -42,7 +42,7 @@ class TextTable:
 
 def looks_like_texts(path: Path) -> bool:
     """Whether the table at `path`, by its first rows, has a column of free text, a column of labels and nothing else of use."""
-    frame = reading.cleaned(_head(path).frame)
+    frame = reading.cleaned(head(path).frame)
     free = [name for name in frame.columns if is_free(frame[name])]
     others = [name for name in frame.columns if name not in free]
     if not free or not others:
@@ -103,19 +103,19 @@ def answers_in(frame: pl.DataFrame, target: str) -> str:
     return named[0] if named else ""
 
 
-def _head(path: Path) -> Sheet:
+def head(path: Path) -> Sheet:
     """The first rows of a table; DataError where they are none."""
     kind = ending(path)
     if kind in TYPED or kind == ".json":
         return open_sheet(path)
     with open_packed(path) as file:
-        head = file.read(HEAD)
-        whole = len(head) < HEAD
+        first = file.read(HEAD)
+        whole = len(first) < HEAD
     if kind in JSON:
-        found = [json.loads(line) for line in head.splitlines()[: None if whole else -1] if line.strip()]
+        found = [json.loads(line) for line in first.splitlines()[: None if whole else -1] if line.strip()]
         frame = pl.DataFrame([{k: str(v) for k, v in one.items()} for one in found])
         return Sheet(path.name, frame, np.arange(1, frame.height + 1))
-    lines = head.splitlines(keepends=True)
+    lines = first.splitlines(keepends=True)
     end = len(lines) if whole else len(lines) - 1
     while end > 0:
         with suppress(DataError):

@@ -10,4 +10,6 @@ METHODS = Registry("method", {
     "detection": "lamina.methods.detection:Detection",
     "ppo": "lamina.methods.ppo:PPO",
     "gan": "lamina.methods.gan:GAN",
+    "next_token": "lamina.methods.next_token:NextToken",
+    "teacher_forcing": "lamina.methods.teacher_forcing:TeacherForcing",
 })  # fmt: skip

@@ -30,4 +30,10 @@ MODELS = Registry("model", {
     "faster_rcnn": "lamina.models.faster_rcnn:faster_rcnn",
     "policy": "lamina.models.policy:Policy",
     "dcgan": "lamina.models.dcgan:DCGAN",
+    "rnn": "lamina.models.rnn:rnn",
+    "lstm": "lamina.models.lstm:lstm",
+    "bilstm": "lamina.models.lstm:bilstm",
+    "gru": "lamina.models.gru:gru",
+    "seq2seq": "lamina.models.seq2seq:Seq2Seq",
+    "transformer": "lamina.models.transformer:transformer",
 })  # fmt: skip

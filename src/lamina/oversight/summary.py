@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from lamina.core.spec import Actions, Image, Spec
+from lamina.core.speaker import Speaker
+from lamina.core.spec import Actions, Image, Spec, Tokens
 
 ROWS = 2  # of the forward pass: one would hide a layer that mixes rows up
 
@@ -63,13 +64,14 @@ class Trace:
 def layers(model: nn.Module, spec: Spec) -> list[Layer]:
     """The layers of `model`, from two empty rows of the spec's input in evaluation mode."""
     assert not isinstance(spec.input, Actions), "actions are a target"
-    dtype = torch.uint8 if isinstance(spec.input, Image) else torch.float32
+    dtype = torch.uint8 if isinstance(spec.input, Image) else torch.int32 if isinstance(spec.input, Tokens) else torch.float32
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     training = model.training
     model.eval()
     try:
         with torch.no_grad(), Trace(model) as trace:
-            model(torch.zeros(ROWS, *spec.input.shape, dtype=dtype, device=device))
+            x = torch.zeros(ROWS, *spec.input.shape, dtype=dtype, device=device)
+            model(x, torch.zeros(ROWS, 1, dtype=torch.int32, device=device)) if isinstance(model, Speaker) else model(x)
     finally:
         model.train(training)
     return trace.layers()

@@ -7,6 +7,8 @@ TASKS = Registry("task", {
     "regress": "lamina.tasks.regress:Regress",
     "detect": "lamina.tasks.detect:Detect",
     "segment": "lamina.tasks.segment:Segment",
+    "translate": "lamina.tasks.translate:Translate",
+    "write": "lamina.tasks.write:Write",
     "play": "lamina.tasks.play:Play",
     "generate": "lamina.tasks.generate:Generate",
 })  # fmt: skip

@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from glob import glob
 from pathlib import Path
@@ -11,8 +11,9 @@ from typing import Any
 
 import torch
 
+from lamina.core import config as knobs
 from lamina.core.errors import DataError, UsageError
-from lamina.core.predictions import Drawable, Prediction, Regions
+from lamina.core.predictions import Drawable, Episode, Picture, Prediction, Regions, Translation
 from lamina.core.spec import Input
 from lamina.data.archives import is_archive
 from lamina.data.film import is_film
@@ -62,13 +63,26 @@ class Wish:
 
 def predict(folder: Path, words: Sequence[str], wish: Wish = Wish()) -> Iterable[Answer]:
     """An answer to each input. words: files, folders, globs, videos, rows of numbers, or `-` for standard input."""
-    trained = open_run(folder, device=wish.device)
+    trained, words = _told_how(open_run(folder, device=wish.device), words)
     place = wish.out or folder / "predictions"
     if trained.task.takes(trained.spec) == "photos":
         if wish.explain and any(is_film(word) for word in words):
             raise UsageError("photos for `--why`", "a video", "Take out the frames that you want to ask about.")
         return _of_photos(trained, words, place, wish)
     return _of_rows(trained, words, place, wish.explain)
+
+
+def _told_how(trained: Trained, words: Sequence[str]) -> tuple[Trained, list[str]]:
+    """The run with the knobs among the words, such as `beam=5`, and the words that are inputs. Only what a task knows is a knob: a text may
+    have an equals sign."""
+    config = getattr(sys.modules[type(trained.task).__module__], "Config", None)
+    known = set() if config is None else set(config.model_fields)
+    found = {name: value for name, equals, value in (word.partition("=") for word in words) if equals and name in known}
+    rest = [word for word in words if word.partition("=")[0] not in found or "=" not in word]
+    if not found or config is None:
+        return trained, rest
+    make: Any = type(trained.task)
+    return replace(trained, task=make(knobs.build(trained.task.name, config, found))), rest
 
 
 def _of_photos(trained: Trained, words: Sequence[str], place: Path, wish: Wish) -> Iterator[Answer]:
@@ -93,8 +107,9 @@ def _of_photos(trained: Trained, words: Sequence[str], place: Path, wish: Wish) 
 def _of_rows(trained: Trained, words: Sequence[str], place: Path, explain: bool) -> list[Answer]:
     takes = trained.task.takes(trained.spec)
     if takes == "words":
-        drawn = zip(words, trained.task.predict(trained.predictor, trained.spec, words), strict=True)
-        return [Answer(_save(answer, place, name) if isinstance(answer, Drawable) else name, answer) for name, answer in drawn]
+        given = [text for word in words for text in _given(word)]
+        drawn = zip(given, trained.task.predict(trained.predictor, trained.spec, given), strict=True)
+        return [Answer(_save(answer, place, name) if isinstance(answer, Picture | Episode) else name, answer) for name, answer in drawn]
     pictures = takes == "pictures"
     inputs = [found for word in words for found in _opened(word, trained, pictures)]
     if pictures:
@@ -103,7 +118,7 @@ def _of_rows(trained: Trained, words: Sequence[str], place: Path, explain: bool)
     answers = trained.task.predict(trained.predictor, trained.spec, x)
     unlike = trained.familiar().unlike(trained.predictor, trained.spec, x)
     reasons = _reasons(trained, x) if explain else [None] * len(x)
-    return [Answer(name, answer, strange, reason, _drawn(reason, place, name))
+    return [Answer(name, answer, strange, reason, _drawn(reason, place, name) | _looked(answer, place, name))
             for (name, _), answer, strange, reason in zip(inputs, answers, unlike, reasons, strict=True)]
 
 
@@ -126,6 +141,16 @@ def _reasons(trained: Trained, x: torch.Tensor) -> Sequence[Why | None]:
     except UsageError:  # data from Python, or files that changed: neighbours go by their rows
         data = None
     return why(trained.predictor, trained.spec, x, trained.familiar(), data)
+
+
+def _given(word: str) -> list[str]:
+    """A word as it is, or for `-` the whole of standard input."""
+    return [sys.stdin.buffer.read().decode("utf-8", errors="replace")] if word == "-" else [word]
+
+
+def _looked(answer: Prediction, folder: Path, name: str) -> dict[str, str]:
+    """Write where a translation looked, where it did."""
+    return {"attention": _save(answer, folder, name[:60])} if isinstance(answer, Translation) and answer.looked is not None else {}
 
 
 def _drawn(reason: Why | None, folder: Path, name: str) -> dict[str, str]:

@@ -11,6 +11,8 @@ READERS = Registry("reader", {
     "boxes": "lamina.data.readers.boxes:BoxReader",  # before photos: they are photos too, with more beside them
     "masks": "lamina.data.readers.masks:MaskReader",
     "photos": "lamina.data.readers.photos:PhotoReader",
+    "pairs": "lamina.data.readers.pairs:PairReader",  # before texts: both have columns of texts
+    "corpus": "lamina.data.readers.corpus:CorpusReader",  # before texts: one file is one long text
     "texts": "lamina.data.readers.texts:TextReader",  # before tables: a table of texts and their labels is theirs
     "table": "lamina.data.readers.table:TableReader",
 })  # fmt: skip
