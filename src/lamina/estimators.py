@@ -4,7 +4,7 @@ Two promises shape this file. A row given twice is a row of weight two: rows tha
 into one of their summed weight, in an order that follows from their content, before anything is drawn. And an answer
 does not depend on which rows are asked together: answers are computed in double precision.
 """
-# ruff: noqa: N803, N806  (X is scikit-learn's name for a table)
+# ruff: noqa: N803  (X is scikit-learn's name for a table)
 
 from copy import deepcopy
 from numbers import Integral

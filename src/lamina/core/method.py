@@ -36,6 +36,7 @@ class Learning(Protocol):
     model: Any  # an nn.Module whose children the method knows
     seed: int
     steps: int  # of the whole run; 1 until the plan is made
+    rate: float  # the learning rate, before the schedule
     device: torch.device
 
     def step(self, loss: torch.Tensor, part: str = "") -> None:

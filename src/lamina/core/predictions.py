@@ -256,3 +256,31 @@ class Written:
     def save(self, path: Path) -> None:
         """Write the whole text."""
         path.write_text(self.given + self.text, encoding="utf-8", errors="replace")
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A word, the cosine of its vector with what was sought, how often it stands in the text, and whether that is often enough."""
+
+    word: str
+    cosine: float
+    count: int
+    sure: bool
+
+    def __str__(self) -> str:
+        return f"{self.word} {self.cosine:.2f}{'' if self.sure else f' (seen {self.count} times)'}"
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The words nearest to what was sought, the nearest first; `little`: words of the question that the text has too rarely."""
+
+    nearest: tuple[Neighbour, ...]
+    little: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"nearest": [asdict(one) for one in self.nearest], "little_evidence": list(self.little)}
+
+    def __str__(self) -> str:
+        rare = f"   (too rare in the text to be relied on: {', '.join(self.little)})" if self.little else ""
+        return ", ".join(map(str, self.nearest)) + rare

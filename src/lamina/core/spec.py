@@ -181,6 +181,21 @@ class Next(_Part):
         return ()
 
 
+class Context(_Part):
+    """The words around each word: what is to be told from it, or it from them. `counts`: how often each word stands in the text."""
+
+    kind: Literal["context"] = "context"
+    counts: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.counts)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ()
+
+
 class Actions(_Part):
     """What an agent can do: one of `size` discrete actions, seen in the environment `env`."""
 
@@ -194,7 +209,7 @@ class Actions(_Part):
 
 
 Input = Annotated[Image | Vector | Table | Text | Tokens, Field(discriminator="kind")]
-Target = Annotated[Classes | Labels | Numbers | Boxes | Mask | Actions | Tokens | Next, Field(discriminator="kind")]
+Target = Annotated[Classes | Labels | Numbers | Boxes | Mask | Actions | Tokens | Next | Context, Field(discriminator="kind")]
 
 
 class Spec(_Part):

@@ -35,6 +35,10 @@ class Corpus:
         facts = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in self.files]
         return repr(facts)
 
+    def size(self) -> int:
+        """Bytes of the files."""
+        return sum(file.stat().st_size for file in self.files)
+
     def _of(self, file: Path) -> Iterator[str]:
         rest = ""
         decoder = codecs.getincrementaldecoder(self._encoding(file))(errors="replace")

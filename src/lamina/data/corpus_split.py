@@ -5,16 +5,17 @@ import torch
 
 from lamina.core import rng
 from lamina.core.batch import Batch
-from lamina.core.spec import FILL, Tokens
+from lamina.core.spec import FILL, Context, Text, Tokens
 
 STRETCH = 256  # tokens of a row
 
 
 class CorpusSplit:
-    """Stretches of `ids` (N,), an array or a map of one; row i begins at token i * STRETCH. `spec` says what the tokens are."""
+    """Stretches of `ids` (N,), an array or a map of one; row i begins at token i * STRETCH. `spec` says what the tokens are,
+    `target` how often each word stands in the text, where words are learned."""
 
-    def __init__(self, ids: np.ndarray, spec: Tokens) -> None:
-        self.ids, self.spec = ids, spec
+    def __init__(self, ids: np.ndarray, spec: Tokens | Text, target: Context | None = None) -> None:
+        self.ids, self.spec, self.target = ids, spec, target
         self.y = torch.zeros(max(1, -(-(len(ids) - 1) // STRETCH)), dtype=torch.int64)
 
     def __len__(self) -> int:

@@ -133,8 +133,9 @@ def _said(data: Data, spec: Spec, kin: torch.Tensor, parts: np.ndarray) -> list[
     for side, part in ((train.heard, spec.input), (train.said, spec.target)):
         assert isinstance(part, Tokens), "pairs are tokens on both sides"
         lengths = side.lengths.float()
-        told.append(f"{f'`{part.column}`: ' if part.column else ''}{part.size:,} tokens ({part.unit}), {lengths.median():.0f} in the middle "
-                    f"text, {lengths.max():.0f} in the longest, as in `{side.texts[0][:60]}`")
+        name = f"`{part.column}`: " if part.column else ""
+        told.append(f"{name}{part.size:,} tokens ({part.unit}), {lengths.median():.0f} in the middle text, {lengths.max():.0f} in the "
+                    f"longest, as in `{side.texts[0][:60]}`")
     held = parts != "train"
     leaks = int(np.isin(kin.numpy()[held], kin.numpy()[~held]).sum())
     told += [f"{leaks:,} of the held-out inputs are among the training inputs too: figures on them flatter"] if leaks else []

@@ -30,6 +30,7 @@ MODELS = Registry("model", {
     "faster_rcnn": "lamina.models.faster_rcnn:faster_rcnn",
     "policy": "lamina.models.policy:Policy",
     "dcgan": "lamina.models.dcgan:DCGAN",
+    "word_vectors": "lamina.models.word_vectors:WordVectors",
     "rnn": "lamina.models.rnn:rnn",
     "lstm": "lamina.models.lstm:lstm",
     "bilstm": "lamina.models.lstm:bilstm",

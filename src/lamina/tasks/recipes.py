@@ -8,6 +8,7 @@ from lamina.core.data import Data
 from lamina.core.spec import Classes, Image, Spec
 from lamina.core.task import Choice, Quality, Takes
 from lamina.tasks import neighbours
+from lamina.tasks.sequence_recipes import in_order
 
 FEW_TEXTS, ENOUGH_TEXTS, MANY_TEXTS = 2_000, 7_000, 15_000
 TINY_TABLE, SMALL_TABLE = 2_000, 20_000
@@ -41,15 +42,16 @@ def text(data: Data, quality: Quality) -> Choice:
     Chosen on validation splits: results/texts.md.
     """
     rows, epochs = len(data.train), {"fast": 2.0, "good": 6.0, "best": 12.0}[quality]
+    other = in_order(data, quality)
     words: dict[str, Any] = {"optimizer": "nesterov", "schedule": "linear", "monitor": "loss", "patience": 3, "precision": "f32"}
     if rows >= MANY_TEXTS:
         return Choice("bag", "supervised", words | {
             "epochs": epochs / 2, "batch": 64, "buckets": 1 << 20, "piece": 0, "learning_rate": 1.0,
-        })  # fmt: skip
+        }, other=other)  # fmt: skip
     return Choice("bag", "supervised", words | {
         "epochs": min(round(epochs * max(1.0, ENOUGH_TEXTS / rows) ** 0.5, 1), MOST_EPOCHS), "batch": 16 if rows < FEW_TEXTS else 64,
         "learning_rate": 0.05,
-    })  # fmt: skip
+    }, other=other)  # fmt: skip
 
 
 def are_photos(spec: Spec) -> bool:

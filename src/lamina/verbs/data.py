@@ -11,33 +11,33 @@ from lamina.core.errors import RunError, unknown
 from lamina.core.reader import Reader
 from lamina.core.spec import Spec
 from lamina.data import DATASETS
-from lamina.data.readers import looks_like_path, reader_for, reader_of
+from lamina.data.readers import READERS, looks_like_path, reader_for, reader_of
 from lamina.envs import episodes as envs
 
 
-def load_data(name: str, config: knobs.Config | Mapping[str, Any], seed: int) -> Data:
-    """The data behind a word, split by `seed`. Data of a person's own remember where they came from."""
+def load_data(name: str, config: knobs.Config | Mapping[str, Any], seed: int, task: str = "") -> Data:
+    """The data behind a word, split by `seed`, read for a `task` where one is named. A person's own remember where they came from."""
     if envs.looks_like_id(name):
         return envs.load(name, seed)
-    config_class = config_of(name)
+    config_class = config_of(name, task)
     if isinstance(config, Mapping):
         config = knobs.build("data", config_class, knobs.assign(config, {"data": config_class}, "the data")["data"])
     if name in DATASETS:
         data: Data = DATASETS[name](config, seed)
         return data
     path = Path(name).resolve()
-    found = reader_of(path)(path, config).data(seed)
+    found = reader_of(path, task)(path, config).data(seed)
     return replace(found, origin={"name": str(path), "knobs": config.model_dump(mode="json"), "seed": seed})
 
 
-def config_of(name: str) -> type[knobs.Config]:
+def config_of(name: str, task: str = "") -> type[knobs.Config]:
     """The Config of the data behind a word; UsageError for a word that names nothing."""
     if envs.looks_like_id(name):
         return knobs.Config
     if name in DATASETS:
         return knobs.config_of(DATASETS[name])
-    if looks_like_path(name):
-        return knobs.config_of(reader_of(Path(name)))
+    if looks_like_path(name) or READERS["pairs"].suits(Path(name)):
+        return knobs.config_of(reader_of(Path(name), task))
     raise unknown("data set, file or folder", name, DATASETS, "`lamina list datasets` shows what is built in.")
 
 
@@ -50,7 +50,7 @@ def reader(path: Path, values: Mapping[str, Any], spec: Spec) -> Reader:
 
 def data_of_run(described: Mapping[str, Any]) -> Data:
     """The data that a run was made of, loaded again; RunError where the files behind them are not what they were."""
-    data = load_data(described["data"], described["configs"]["data"], described["data_seed"])
+    data = load_data(described["data"], described["configs"]["data"], described["data_seed"], described["task"])
     if data.fingerprint != described.get("fingerprint", ""):
         raise RunError(f"the files in `{described['data']}` as they were when the run began", "files that were added, removed or changed",
                        "A new split could let training rows into the test. Put them back, or begin a new run.")

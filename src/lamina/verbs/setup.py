@@ -45,7 +45,7 @@ class Setup:
 def prepare(request: Request) -> Setup:
     """Build what the request asks for; every wrong name or knob is refused here, before any work."""
     data_config, rest = _data_config(request)
-    data = request.data if isinstance(request.data, Data) else load_data(request.data, data_config, request.seed)
+    data = request.data if isinstance(request.data, Data) else load_data(request.data, data_config, request.seed, request.task)
     task = pick_task(request.task, data.spec)
     chosen = task.choose(data, request.quality).beside(request.model, request.words)
     found = start.find(request, chosen)
@@ -145,10 +145,11 @@ def _data_config(request: Request) -> tuple[knobs.Config, dict[str, Any]]:
     """The data's own Config from the words that belong to it, and the words that are left."""
     if isinstance(request.data, Data):
         return knobs.Config(), dict(request.words)
-    config = config_of(request.data)
+    config = config_of(request.data, request.task)
+    asked = {"task": request.task} if request.task and "task" in config.model_fields else {}
     mine = {w: v for w, v in request.words.items() if w.removeprefix("data.") in config.model_fields}
     rest = {w: v for w, v in request.words.items() if w not in mine}
-    return knobs.build("data", config, {w.removeprefix("data."): v for w, v in mine.items()}), rest
+    return knobs.build("data", config, {w.removeprefix("data."): v for w, v in mine.items()} | asked), rest
 
 
 def _name_of(net: nn.Module) -> str:

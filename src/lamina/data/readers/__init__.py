@@ -18,9 +18,12 @@ READERS = Registry("reader", {
 })  # fmt: skip
 
 
-KINDS = {"image": "photos", "table": "table", "vector": "table", "text": "texts"}  # the reader of each kind of input
-SCENES = {"boxes": ("boxes",), "mask": ("masks", "boxes")}  # and of each kind of target that pictures have beside classes and numbers
-SELF_CHECKING = ("texts", "boxes", "masks")  # new data need not look like those learned (short, no labels); the reader says what they lack
+KINDS = {"image": "photos", "table": "table", "vector": "table", "text": "texts", "tokens": "pairs"}  # the reader of each kind of input
+OF_TASKS = {"translate": "pairs", "write": "corpus", "embed": "corpus"}  # readers by what is asked of files that could be several
+# of targets that need their own
+SCENES = {"boxes": ("boxes",), "mask": ("masks", "boxes"), "next": ("corpus",), "context": ("corpus",)}
+# whose new data need not look like those learned (short, no labels), as they say themselves what is lacking
+SELF_CHECKING = ("texts", "boxes", "masks", "pairs", "corpus")
 
 
 def reader_for(path: Path, kind: str, target: str = "") -> type[Reader]:
@@ -41,9 +44,12 @@ def looks_like_path(name: str) -> bool:
     return "/" in name or "\\" in name or (name != "" and Path(name).exists())  # "" would be the folder we are in
 
 
-def reader_of(path: Path) -> type[Reader]:
-    """The reader for what lies at `path`; DataError where nothing does, or nothing that can be read."""
-    if not path.exists():
+def reader_of(path: Path, task: str = "") -> type[Reader]:
+    """The reader for what lies at `path`, where a `task` is named the one for it; DataError where nothing lies that can be read."""
+    if task in OF_TASKS:
+        asked: type[Reader] = READERS[OF_TASKS[task]]
+        return asked
+    if not path.exists() and not READERS["pairs"].suits(path):  # which may be what two names have in common
         raise DataError("a file or folder that is there", f"`{path}`, which is not", "Check the name.")
     for name in READERS:
         reader: Any = READERS[name]
