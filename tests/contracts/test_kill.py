@@ -21,6 +21,11 @@ SLICES = {
     "table": ["diabetes", "epochs=80", "loop.threads=1", "valid_every=45", "patience=0"],
     "generator": ["digits", "--task", "generate", "epochs=2", "loop.threads=1", "valid_every=10"],
     "transfer": ["digits", "epochs=2", "batch=32", "--method", "transfer", "--from", "FIRST", "loop.threads=1", "valid_every=7", "flip=1"],
+    "words": ["TEXT", "size=20", "epochs=3", "loop.threads=1", "valid_every=4", "log_every=1"],
+    "writer": [
+        "TEXT", "--task", "write", "hidden=24", "embedding=16", "batch=8", "stretch=32", "epochs=1", "loop.threads=1", "valid_every=40",
+    ],
+    "translator": ["dates", "hidden=16", "embedding=16", "epochs=0.3", "loop.threads=1", "valid_every=12", "log_every=2"],
     "game": ["CartPole-v1", "steps=6000", "valid_steps=1500", "method.epochs=4", "horizon=32"],
 }  # fmt: skip
 
@@ -62,11 +67,16 @@ def train_and_kill(run: Path, chance: random.Random, lines: int) -> bool:
 
 
 def words_of(slice_name: str, tmp_path: Path) -> list[str | Path]:
-    """The words of a slice, with the run that it begins from in place of FIRST."""
+    """The words of a slice, with the run that it begins from in place of FIRST, and a text in place of TEXT."""
     first = tmp_path / "first"
     if "FIRST" in SLICES[slice_name]:
         subprocess.run([*lamina("digits", "epochs=1", "loop.threads=1", "--out", first)], check=True, capture_output=True)
-    return [first if word == "FIRST" else word for word in SLICES[slice_name]]
+    text = tmp_path / "text.txt"
+    chance = random.Random(0)
+    words = ["".join(chance.choices("abcdefg", k=3)) for _ in range(60)]
+    text.write_text("\n".join(" ".join(chance.choices(words, k=12)) for _ in range(3000)))
+    places = {"FIRST": first, "TEXT": text}
+    return [places.get(word, word) for word in SLICES[slice_name]]
 
 
 def check(slice_name: str, tmp_path: Path, kills: int) -> None:

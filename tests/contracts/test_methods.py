@@ -16,8 +16,12 @@ from lamina.core import rng, tree
 from lamina.core.config import config_of
 from lamina.core.data import Data
 from lamina.core.errors import UsageError
+from lamina.data import corpus, word_corpus
 from lamina.data.arrays import cut, from_arrays
 from lamina.data.catalog import embedded
+from lamina.data.pairs import Config as PairConfig
+from lamina.data.pairs import Pairs
+from lamina.data.pairs import data_of as data_of_pairs
 from lamina.envs import episodes
 from lamina.methods import METHODS
 from lamina.models import MODELS
@@ -40,12 +44,32 @@ def digits() -> Data:
     return Data("digits", data.spec, rows.part(torch.arange(40)), rows.part(torch.arange(20)), rows.part(torch.arange(20)))
 
 
+def pairs() -> Data:
+    words = ["one", "two", "three", "four", "five"]
+    texts = [" ".join(words[(i * k) % 5] for k in range(1, 5)) + f" {i}" for i in range(ROWS)]
+    parts = np.repeat(["train", "valid", "test"], ROWS // 3)
+    found = Pairs(texts, [text[::-1] for text in texts], [f"pair {i}" for i in range(ROWS)], parts)
+    return data_of_pairs("pairs", found, PairConfig(), 0)
+
+
+def text(task: str) -> Data:
+    chance = np.random.default_rng(2)
+    kinds = [a + b for a in "abcdefgh" for b in "xyz"]
+    words = " ".join(kinds[i] for i in chance.integers(0, len(kinds), 12_000))
+    if task == "embed":
+        return word_corpus.data_of("text", lambda: iter([words]), word_corpus.Config(), "", 1)
+    return corpus.data_of("text", lambda: iter([words]), corpus.Config(), "")
+
+
 RANDOM = np.random.default_rng(1)
 DATA = {
     "digits": digits(), "classes": table(np.arange(ROWS) % 3), "labels": table(RANDOM.integers(0, 2, (ROWS, 3))),
     "numbers": table(RANDOM.normal(size=(ROWS, 2)) * 5 + 100), "game": episodes.load("CartPole-v1", 0),
+    "pairs": pairs(), "words": text("embed"), "text": text("write"),
 }  # fmt: skip
 SMALL = {"batch": 16, "envs": 2, "horizon": 16, "epochs": 2, "noise": 8, "width": 8, "learning_rate": 2e-3}
+
+SMALL_SEQUENCES = {"embedding": 8, "hidden": 8, "layers": 1, "stretch": 8}
 
 
 def cases() -> list[tuple[str, str, str]]:
@@ -63,7 +87,8 @@ each_case = pytest.mark.parametrize(("method", "task", "data"), CASES)
 def setup(task: str, data: str, seed: int = 0, **words: Any) -> Setup:
     choice = TASKS[task]().choose(DATA[data], "fast")
     knobs = {**config_of(METHODS[choice.method]).model_fields, **config_of(MODELS[choice.model]).model_fields}
-    small = {k: v for k, v in SMALL.items() if k in knobs or k == "learning_rate"}
+    sizes = SMALL | (SMALL_SEQUENCES if data in ("pairs", "text") else {})
+    small = {k: v for k, v in sizes.items() if k in knobs or k == "learning_rate"}
     plain = {"schedule": "constant", "weight_decay": 0.0, "ema": 0.0} | ({"label_smoothing": 0.0, "shift": 0} if "shift" in knobs else {})
     ready = prepare(Request(DATA[data], task=task, words={**plain, **small, **words}, seed=seed, device="cpu"))
     ready.learner.steps = 1000
@@ -79,7 +104,7 @@ def update(ready: Setup, step: int, batch: Any = None) -> dict[str, float]:
 
 def test_every_method_has_a_case() -> None:
     """But for what has a file of its own: what needs weights to begin from, what finds objects, and masks."""
-    assert {method for method, _, _ in CASES} | {"transfer", "detection", "segmentation", "pseudo_label"} == set(METHODS)
+    assert {method for method, _, _ in CASES} | {"transfer", "detection", "segmentation", "pseudo_label", "cbow"} == set(METHODS)
 
 
 # -- the start ------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from lamina.core.method import Learning, Pace
 from lamina.core.spec import Context, Spec
 from lamina.data.corpus_split import CorpusSplit
 
-BLOCK = 200_000  # words of a step
+BLOCK, LEAST_BLOCK, BLOCKS = 200_000, 500, 20  # words of a step, at most and at least; steps of a pass through a short text
 POWER = 0.75  # of the count of a word, by which it is drawn as a negative
 DRAWS = 1 << 20  # words in the table that negatives are drawn from
 LEAST_RATE = 1e-4  # share of the learning rate at the end
@@ -91,15 +91,17 @@ class Blocks:
         if not isinstance(split, CorpusSplit):
             raise UsageError(f"a text whose words are learned for `{name}`", "other data", "Choose another method: `lamina list methods`.")
         self.ids = split.ids
-        self.per_epoch = max(1, round(len(self.ids) / BLOCK))
+        self.per_epoch = max(1, round(len(self.ids) / min(BLOCK, max(LEAST_BLOCK, len(self.ids) // BLOCKS))))
 
     def pace(self) -> Pace:
         steps = max(1, round(self.config.epochs * self.per_epoch))
         return Pace(steps, max(1, round(steps / MOST_VALIDATIONS)))
 
     def next_batch(self, learner: Learning, step: int) -> Batch:
-        """A block of words, x (N,) int32, and who goes through it: one thread a row of `other` (T, 4), its stretch and its rates."""
-        first, end = ((part * len(self.ids)) // self.per_epoch for part in ((step - 1) % self.per_epoch, (step - 1) % self.per_epoch + 1))
+        """A block of words, x (N,) int32, each pass in another order of blocks; `other` (1,) is the step."""
+        epoch, place = divmod(step - 1, self.per_epoch)
+        block = int(np.random.default_rng(rng.key(learner.seed, epoch, "blocks")).permutation(self.per_epoch)[place])
+        first, end = (part * len(self.ids) // self.per_epoch for part in (block, block + 1))
         x = np.asarray(self.ids[first:end])
         return Batch(x=torch.from_numpy(x if x.flags.writeable else x.copy()), other=torch.tensor([step]))
 

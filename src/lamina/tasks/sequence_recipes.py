@@ -5,7 +5,7 @@ from typing import Any
 from lamina.core.data import Data
 from lamina.core.task import Choice, Quality
 
-ENOUGH_TEXTS, FEW_TEXTS, ENOUGH_WORDS, MOST_EPOCHS = 20_000, 5_000, 5_000_000, 20.0
+ENOUGH_TEXTS, ENOUGH_WORDS, MOST_EPOCHS = 20_000, 5_000_000, 20.0
 
 
 def pairs(data: Data, quality: Quality) -> Choice:
@@ -26,7 +26,7 @@ def in_order(data: Data, quality: Quality) -> Choice:
     """Texts of which a class or a number is asked, by a network that reads the words in their order."""
     rows, epochs = len(data.train), {"fast": 2.0, "good": 4.0, "best": 8.0}[quality]
     return Choice("bilstm", "supervised", {
-        "epochs": min(round(epochs * max(1.0, ENOUGH_TEXTS / rows) ** 0.5, 1), MOST_EPOCHS), "batch": 64 if rows > FEW_TEXTS else 32,
+        "epochs": min(round(epochs * max(1.0, ENOUGH_TEXTS / rows) ** 0.5, 1), MOST_EPOCHS), "batch": 128 if rows > ENOUGH_TEXTS else 32,
         "learning_rate": 2e-3, "schedule": "cosine", "warmup": 0.05, "dropout": 0.5, "clip": 1.0, "patience": 3, "monitor": "accuracy",
     })  # fmt: skip
 
