@@ -3,36 +3,60 @@
 from typing import Any
 
 from lamina.core.data import Data
+from lamina.core.spec import Tokens
 from lamina.core.task import Choice, Quality
 
 ENOUGH_TEXTS, ENOUGH_WORDS, MOST_EPOCHS = 20_000, 5_000_000, 20.0
+ENOUGH_PAIRS, MOST_PAIR_EPOCHS = 30_000, 200.0  # of fewer pairs, each is shown more often
+ENOUGH_TOKENS, MOST_TEXT_EPOCHS = 1_000_000, 40.0
 
 
 def pairs(data: Data, quality: Quality) -> Choice:
-    """An LSTM that looks back."""
-    words: dict[str, Any] = {"epochs": {"fast": 6.0, "good": 16.0, "best": 30.0}[quality], "batch": 64, "learning_rate": 2e-3,
-                             "schedule": "cosine", "warmup": 0.05}
-    return Choice("seq2seq", "teacher_forcing", words)
+    """An LSTM that looks back, also where letters are the tokens; other models take the settings that were found for the transformer."""
+    letters = isinstance(data.spec.input, Tokens) and data.spec.input.unit == "character"
+    more = max(1.0, (10_000 if letters else ENOUGH_PAIRS) / len(data.train)) ** 0.5
+    share = {"fast": 0.5, "good": 1.0, "best": 2.0}[quality]
+    common: dict[str, Any] = {"schedule": "cosine", "warmup": 0.1, "clip": 1.0}
+    transformer = Choice("transformer", "teacher_forcing", common | {
+        "epochs": _epochs(14 * share * more, MOST_PAIR_EPOCHS), "batch": 128, "learning_rate": 1e-3, "dropout": 0.3, "width": 256,
+        "layers": 3,
+    })  # fmt: skip
+    size = {"hidden": 128, "embedding": 64, "dropout": 0.3} if letters else {"hidden": 256, "embedding": 256, "dropout": 0.4}
+    return Choice("seq2seq", "teacher_forcing", common | size | {
+        "epochs": _epochs((5 if letters else 10) * share * more, MOST_PAIR_EPOCHS), "batch": 64 if letters else 128,
+        "learning_rate": 4e-3 if letters else 3e-3,
+    }, other=transformer)  # fmt: skip
 
 
 def text(data: Data, quality: Quality) -> Choice:
-    """An LSTM that carries its state through the text."""
-    words: dict[str, Any] = {"epochs": {"fast": 2.0, "good": 5.0, "best": 15.0}[quality], "hidden": 512, "embedding": 512, "layers": 2,
-                             "batch": 64, "stretch": 64, "learning_rate": 2e-3, "schedule": "cosine", "warmup": 0.02}
-    return Choice("lstm", "next_token", words)
+    """An LSTM of two layers that carries its state through the text."""
+    size = len(getattr(data.train, "ids", ()))
+    more = max(1.0, ENOUGH_TOKENS / max(1, size)) ** 0.5
+    common: dict[str, Any] = {"batch": 64, "schedule": "cosine", "warmup": 0.02, "clip": 1.0}
+    transformer = Choice("transformer", "next_token", common | {
+        "epochs": _epochs(5 * more, MOST_TEXT_EPOCHS), "width": 256, "layers": 4, "batch": 32, "stretch": 128, "learning_rate": 1e-3,
+    })  # fmt: skip
+    return Choice("lstm", "next_token", common | {
+        "epochs": _epochs({"fast": 2.0, "good": 6.0, "best": 15.0}[quality] * more, MOST_TEXT_EPOCHS), "hidden": 384, "embedding": 384,
+        "layers": 2, "stretch": 64, "learning_rate": 4e-3, "dropout": 0.3,
+    }, other=transformer)  # fmt: skip
 
 
 def in_order(data: Data, quality: Quality) -> Choice:
     """Texts of which a class or a number is asked, by a network that reads the words in their order."""
     rows, epochs = len(data.train), {"fast": 2.0, "good": 4.0, "best": 8.0}[quality]
     return Choice("bilstm", "supervised", {
-        "epochs": min(round(epochs * max(1.0, ENOUGH_TEXTS / rows) ** 0.5, 1), MOST_EPOCHS), "batch": 128 if rows > ENOUGH_TEXTS else 32,
+        "epochs": _epochs(epochs * max(1.0, ENOUGH_TEXTS / rows) ** 0.5, MOST_EPOCHS), "batch": 128 if rows > ENOUGH_TEXTS else 32,
         "learning_rate": 2e-3, "schedule": "cosine", "warmup": 0.05, "dropout": 0.5, "clip": 1.0, "patience": 3, "monitor": "accuracy",
     })  # fmt: skip
 
 
 def words(data: Data, quality: Quality) -> Choice:
     """Skip-gram; a short text is gone through more often, so that each word is seen."""
-    epochs = {"fast": 2.0, "good": 5.0, "best": 15.0}[quality]
     size = len(getattr(data.train, "ids", ()))
-    return Choice("word_vectors", "skipgram", {"epochs": min(epochs * max(1.0, ENOUGH_WORDS / max(1, size)) ** 0.5, MOST_EPOCHS)})
+    epochs = {"fast": 2.0, "good": 5.0, "best": 15.0}[quality] * max(1.0, ENOUGH_WORDS / max(1, size)) ** 0.5
+    return Choice("word_vectors", "skipgram", {"epochs": _epochs(epochs, MOST_EPOCHS)})
+
+
+def _epochs(wanted: float, most: float) -> float:
+    return round(min(wanted, most), 1)

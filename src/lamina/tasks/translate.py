@@ -75,7 +75,7 @@ class Translate:
     def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:
         texts = data.test.heard.texts[:SHOWN] if isinstance(data.test, PairSplit) else ()
         found = self.predict(predictor, data.spec, texts) if texts else []
-        return {f"attention-{i}": one for i, one in enumerate(found) if isinstance(one, Translation) and one.looked is not None}
+        return {f"attention-{i}.svg": one for i, one in enumerate(found) if isinstance(one, Translation) and one.looked is not None}
 
     def predict(self, predictor: Predicting, spec: Spec, inputs: Iterable[Any]) -> list[Prediction]:
         x = read_all(spec.input, inputs)
