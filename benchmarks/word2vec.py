@@ -30,7 +30,8 @@ PEER = """
 import sys
 from gensim.models import Word2Vec
 text, out, threads, epochs = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-model = Word2Vec(corpus_file=text, vector_size=100, window=5, negative=5, min_count=5, sample=1e-3, sg=1, workers=threads, epochs=epochs, seed=1)
+model = Word2Vec(corpus_file=text, vector_size=100, window=5, negative=5, min_count=5, sample=1e-3, sg=1, workers=threads,
+                 epochs=epochs, seed=1)
 model.wv.save_word2vec_format(out, binary=True)
 """
 OURS = """

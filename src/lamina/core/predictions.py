@@ -284,3 +284,19 @@ class Neighbours:
     def __str__(self) -> str:
         rare = f"   (too rare in the text to be relied on: {', '.join(self.little)})" if self.little else ""
         return ", ".join(map(str, self.nearest)) + rare
+
+
+@dataclass(frozen=True)
+class TaggedText:
+    """Words, the label of each, and how probable it is."""
+
+    words: tuple[str, ...]
+    labels: tuple[str, ...]
+    probabilities: tuple[float, ...] = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        rows = zip(self.words, self.labels, self.probabilities, strict=False)
+        return {"words": [{"word": word, "label": label, "probability": round(p, 4)} for word, label, p in rows]}
+
+    def __str__(self) -> str:
+        return " ".join(f"{word}/{label}" for word, label in zip(self.words, self.labels, strict=True))

@@ -91,7 +91,8 @@ class Text(_Part):
 class Tokens(_Part):
     """A text as tokens, (L,) int32: places in `names`, of which the first four are no part of a text (`FILL`, `UNKNOWN`, `BEGIN`, `END`).
 
-    `unit`: what a token is; `rules`: how texts are cut into them, as the JSON of the package `tokenizers`, "" for characters;
+    `unit`: what a token is; `rules`: how texts are cut into them, as the JSON of the package `tokenizers`, "" for characters and for
+    words that stand between spaces;
     `length`: the most tokens of one text; `column`: the name of the column that held the texts. As a target, the text to be said.
     """
 
@@ -170,6 +171,17 @@ class Mask(_Part):
         return len(self.names)
 
 
+class Tags(_Part):
+    """A label for each token: (L,) int64, places in `names`, or `IGNORED` behind the end of a text."""
+
+    kind: Literal["tags"] = "tags"
+    names: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.names)
+
+
 class Next(_Part):
     """What follows: after each token of a text the next one, of the same tokens."""
 
@@ -209,7 +221,7 @@ class Actions(_Part):
 
 
 Input = Annotated[Image | Vector | Table | Text | Tokens, Field(discriminator="kind")]
-Target = Annotated[Classes | Labels | Numbers | Boxes | Mask | Actions | Tokens | Next | Context, Field(discriminator="kind")]
+Target = Annotated[Classes | Labels | Numbers | Boxes | Mask | Actions | Tokens | Tags | Next | Context, Field(discriminator="kind")]
 
 
 class Spec(_Part):

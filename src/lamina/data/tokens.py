@@ -83,7 +83,9 @@ class Tokenizer:
 
     def __init__(self, spec: Tokens) -> None:
         self.spec = spec
-        if spec.unit == "character":
+        if spec.unit == "word" and not spec.rules:
+            self._words = {name: i for i, name in enumerate(spec.names) if i >= len(MARKS)}
+        elif spec.unit == "character":
             self._places = np.full(0x110000, UNKNOWN, np.int32)
             self._places[[ord(name) for name in spec.names[len(MARKS) :]]] = np.arange(len(MARKS), len(spec.names), dtype=np.int32)
         else:
@@ -93,6 +95,8 @@ class Tokenizer:
         """The tokens of each text, int32, however many they are."""
         if self.spec.unit == "character":
             return [self._places[_points(text)] for text in texts]
+        if not self.spec.rules:
+            return [np.array([self._words.get(word, UNKNOWN) for word in text.split()], np.int32) for text in texts]
         return [np.array(found.ids, np.int32) for found in self._made.encode_batch([_whole(text) for text in texts])]
 
     def encode_all(self, texts: Iterable[str]) -> Iterator[np.ndarray]:

@@ -14,7 +14,7 @@ from lamina.core.config import knob
 from lamina.core.data import Split, batches
 from lamina.core.errors import UsageError, quoted
 from lamina.core.method import Learning, Pace
-from lamina.core.spec import Classes, Image, Mask, Numbers, Spec, Text
+from lamina.core.spec import Classes, Image, Mask, Numbers, Spec, Tags, Text, Tokens
 from lamina.data.mask_split import pixels
 from lamina.methods.augmenting import Augmenting, check, varied
 from lamina.methods.epochs import Epochs
@@ -47,7 +47,7 @@ class Supervised:
         self.spec, self.config, self.split = spec, config, split
         self.epochs = Epochs(split, config.batch)
         self.loss = fitting_loss(spec, config)
-        if config.mixup and isinstance(spec.input, Text):
+        if config.mixup and isinstance(spec.input, Text | Tokens):
             raise UsageError("numbers or pictures to mix with `mixup`", "texts", "Leave `mixup` out.")
         self._weights = class_weights(spec, split, config.class_weights) if config.class_weights else None
         check(config, spec)
@@ -123,6 +123,8 @@ class Supervised:
 
     def _losses(self, output: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         smooth = {"smoothing": self.config.label_smoothing} if self.config.label_smoothing else {}
+        if isinstance(self.spec.target, Tags):  # (B, K, L): one figure a text, of its places
+            return self.loss(output, y, **smooth)
         if isinstance(self.spec.target, Mask):  # (B, K, H, W): one figure a picture, of pixels that are weighed inside
             return self.loss(output, seen_by(y, output), weights=self._weights, **smooth)
         if output.ndim == 3:  # (B, k, K): each of k members learns for itself

@@ -15,7 +15,7 @@ from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.errors import UsageError
 from lamina.core.speaker import State
-from lamina.core.spec import FILL, Next, Spec, Text, Tokens, Vector
+from lamina.core.spec import FILL, Next, Spec, Tags, Text, Tokens, Vector
 from lamina.nn.dropout import Dropout
 from lamina.nn.recurrent import Kind, Recurrent, ends_of
 
@@ -69,6 +69,24 @@ class Whole(nn.Module):
         return h.masked_fill(~held, -torch.inf).amax(1)
 
 
+class InStep(nn.Module):
+    """Tokens (B, L) -> (B, K, L): a label for each, from what stands before it, and behind it where both directions are read."""
+
+    def __init__(self, kind: Kind, spec: Spec, config: Config) -> None:
+        super().__init__()
+        assert isinstance(spec.input, Tokens), "tokens"
+        self.embedding = nn.Embedding(spec.input.size, config.embedding, FILL)
+        self.cells = Recurrent(kind, config.embedding, config.hidden, config.layers, config.both, config.dropout)
+        self.dropout = Dropout(config.dropout)
+        self.head = nn.Linear(config.hidden * (2 if config.both else 1), spec.target.size)
+        nn.init.normal_(self.embedding.weight, std=0.1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = self.cells(self.dropout(self.embedding(x)), (x != FILL).sum(1).clamp(min=1))
+        logits: torch.Tensor = self.head(self.dropout(h)).transpose(1, 2)
+        return logits
+
+
 class WritesOn(nn.Module):
     """Tokens (B, T) -> what follows each (core/speaker.py:Writer)."""
 
@@ -109,6 +127,8 @@ def form(kind: Kind, spec: Spec, config: Config) -> nn.Module:
     """The network that the data ask for; UsageError for data that are no sequences."""
     if isinstance(spec.input, Tokens) and isinstance(spec.target, Next):
         return WritesOn(kind, spec, config)
+    if isinstance(spec.input, Tokens) and isinstance(spec.target, Tags):
+        return InStep(kind, spec, config)
     if isinstance(spec.input, Text | Vector) and spec.target.kind in ("classes", "labels", "numbers"):
         return Whole(kind, spec, config)
     raise UsageError(f"texts or rows of numbers for the model `{kind}`", f"`{spec.input.kind}` and `{spec.target.kind}`",

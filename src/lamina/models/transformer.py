@@ -19,7 +19,7 @@ from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.errors import UsageError
 from lamina.core.speaker import State
-from lamina.core.spec import FILL, Next, Spec, Text, Tokens
+from lamina.core.spec import FILL, Next, Spec, Tags, Text, Tokens
 from lamina.nn.positions import angles, sines, turned
 
 MOST_KEPT = 512  # places of which keys and values are kept while a text is written
@@ -233,19 +233,20 @@ class WritesOn(nn.Module):
 
 
 class Reader(nn.Module):
-    """Texts -> logits of classes, or numbers: the mean of the encoder's states."""
+    """Texts -> logits of classes, or numbers: the mean of the encoder's states; or a label for each token, (B, K, L)."""
 
     def __init__(self, spec: Spec, config: Config) -> None:
         super().__init__()
-        assert isinstance(spec.input, Text), "texts"
-        self.encoder = Stack(len(spec.input.words) + 2, config)
+        assert isinstance(spec.input, Text | Tokens), "texts"
+        self.in_step = isinstance(spec.target, Tags)
+        self.encoder = Stack(spec.input.size if isinstance(spec.input, Tokens) else len(spec.input.words) + 2, config)
         self.head = nn.Linear(config.width, spec.target.size)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         held = seen(x)
         y = self.encoder(x, held[:, None, None], {}) * held[..., None]
-        logits: torch.Tensor = self.head(y.sum(1) / held.sum(1, keepdim=True))
-        return logits
+        logits: torch.Tensor = self.head(y if self.in_step else y.sum(1) / held.sum(1, keepdim=True))
+        return logits.transpose(1, 2) if self.in_step else logits
 
 
 def seen(x: torch.Tensor) -> torch.Tensor:
@@ -262,6 +263,7 @@ def transformer(spec: Spec, config: Config) -> nn.Module:
         return Translator(spec, config)
     if isinstance(spec.input, Tokens) and isinstance(spec.target, Next):
         return WritesOn(spec, config)
-    if isinstance(spec.input, Text) and spec.target.kind in ("classes", "labels", "numbers"):
+    in_step = isinstance(spec.input, Tokens) and isinstance(spec.target, Tags)
+    if in_step or (isinstance(spec.input, Text) and spec.target.kind in ("classes", "labels", "numbers")):
         return Reader(spec, config)
     raise UsageError("texts for the model `transformer`", f"`{spec.input.kind}` as input", "Choose another model: `lamina list models`.")

@@ -45,6 +45,7 @@ FITTING_LOSSES = {  # by the kind of the target; the first is the default
     "classes": ("cross_entropy", "focal", "hinge"),
     "labels": ("binary_cross_entropy",),
     "numbers": ("mse", "mae", "huber"),
+    "tags": ("pixel_cross_entropy",),  # places of a text are as pixels
     "mask": ("pixel_cross_entropy", "pixel_focal", "dice", "cross_entropy_dice"),
 }
 

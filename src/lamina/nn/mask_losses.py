@@ -1,4 +1,5 @@
-"""Losses of masks, one value a picture: (logits (B, K, H, W), masks (B, H, W) bytes) -> (B,).
+"""Losses of masks, one value a picture: (logits (B, K, H, W), masks (B, H, W) bytes) -> (B,). Labels of the words of a text are as a mask
+of one dimension, (B, K, L) and (B, L), for cross-entropy.
 
 Only labelled pixels count, and pictures count alike however many of their pixels are labelled; one without any has loss 0 and
 gives no gradient. `weights` (K,) say how much the pixels of a class count.
@@ -59,5 +60,5 @@ def _mean_of_labelled(losses: torch.Tensor, target: torch.Tensor, weights: torch
     """(B,) of losses (B, H, W) that are 0 where nothing is labelled."""
     if weights is not None:
         losses = losses * weights.to(losses)[_known(target)]
-    labelled = (target != IGNORED).sum((1, 2))
-    return losses.sum((1, 2)) / labelled.clamp_min(1)
+    labelled = (target != IGNORED).flatten(1).sum(1)
+    return losses.flatten(1).sum(1) / labelled.clamp_min(1)

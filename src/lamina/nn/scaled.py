@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from lamina.core.spec import Image, Numbers, Spec, Text
+from lamina.core.spec import Image, Numbers, Spec, Text, Tokens
 from lamina.nn.dropout import exchange
 from lamina.nn.scale import InputScale, TargetScale
 from lamina.nn.tiles import Tiles, by_tiles
@@ -18,7 +18,7 @@ class Scaled(nn.Module):
 
     def __init__(self, net: nn.Module, spec: Spec) -> None:
         super().__init__()
-        self.input = nn.Identity() if isinstance(spec.input, Text) else InputScale(spec)
+        self.input = nn.Identity() if isinstance(spec.input, Text | Tokens) else InputScale(spec)
         self.net = net
         exchange(net)
         self.mirror = bool(getattr(net, "mirror", False))

@@ -12,11 +12,12 @@ from lamina.core.task import LOWER_IS_BETTER, Evaluation
 from lamina.metrics import paired
 
 Answer = Literal["better", "noise", "worse"]
-TRIVIAL = ("most frequent", "mean", "same boxes")
-SIMPLE = (*TRIVIAL, "linear", "naive Bayes", "by place")  # rivals that are no strong classical model
-FIGURES = ("f1", "picture_iou", "accuracy", "rmse")  # that rows have scores of: the first that both have is compared
-MEANS = FIGURES[:2]  # rows score a share of their own
-SHARES = frozenset({"accuracy", *MEANS})  # of `accuracy` rows score 1 or 0; those of `rmse` score their squared error
+TRIVIAL = ("most frequent", "mean", "same boxes", "copy", "single tokens")
+# rivals that are no strong classical model
+SIMPLE = (*TRIVIAL, "linear", "naive Bayes", "by place", "dictionary", "bigrams", "most frequent of each word")
+FIGURES = ("f1", "picture_iou", "text_accuracy", "chrf", "accuracy", "rmse", "loss")  # that rows have scores of: the first that both have
+MEANS = FIGURES[:4]  # rows score a share of their own
+SHARES = frozenset({"accuracy", *MEANS})  # of `accuracy` rows score 1 or 0, of `rmse` their squared error, of `loss` their mean loss
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Difference:
 
     def size(self) -> str:
         """The difference without its sign, with its unit."""
-        of = {"accuracy": " points", "f1": " points of F1 a photo", "picture_iou": " points of IoU a photo"}
+        of = {"accuracy": " points", "f1": " points of F1 a photo", "picture_iou": " points of IoU a photo",
+              "text_accuracy": " points of right labels a text", "chrf": " points of chrF a text", "loss": " nats a token"}
         return f"{_plain(self.figure, abs(self.value))}{of.get(self.figure, f' of {self.figure}')}"
 
 
@@ -79,6 +81,8 @@ def difference(one: Evaluation, other: Evaluation) -> Difference | None:
         return Difference(figure, *paired.means(one.scores, other.scores))
     if figure in SHARES:
         return Difference(figure, *paired.shares(one.scores, other.scores))
+    if figure == "loss":  # less is better
+        return Difference(figure, *paired.means(other.scores, one.scores))
     value, low, high = paired.roots(other.scores, one.scores)  # errors: less is better
     return Difference(figure, value, low, high)
 
@@ -134,6 +138,8 @@ def named(rival: str) -> str:
     """A rival in a sentence."""
     words = {"most frequent": "always saying the most frequent class", "mean": "always saying the mean", "linear": "a linear model",
              "same boxes": "the same boxes for every photo", "by place": "the most frequent class of each place",
+             "copy": "saying again what was heard", "dictionary": "a dictionary of words", "single tokens": "how often each token is",
+             "bigrams": "how often tokens follow one another", "most frequent of each word": "each word's most frequent label",
              "windows": "a linear model of windows", "colour and place": "boosting on colour and place"}
     return words.get(rival, rival)
 

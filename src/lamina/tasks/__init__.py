@@ -8,6 +8,7 @@ TASKS = Registry("task", {
     "detect": "lamina.tasks.detect:Detect",
     "segment": "lamina.tasks.segment:Segment",
     "translate": "lamina.tasks.translate:Translate",
+    "tag": "lamina.tasks.tag:Tag",
     "embed": "lamina.tasks.embed:Embed",
     "write": "lamina.tasks.write:Write",
     "play": "lamina.tasks.play:Play",

@@ -18,7 +18,7 @@ def pairs(data: Data, quality: Quality) -> Choice:
     share = {"fast": 0.5, "good": 1.0, "best": 2.0}[quality]
     common: dict[str, Any] = {"schedule": "cosine", "warmup": 0.1, "clip": 1.0}
     transformer = Choice("transformer", "teacher_forcing", common | {
-        "epochs": _epochs(14 * share * more, MOST_PAIR_EPOCHS), "batch": 128, "learning_rate": 1e-3, "dropout": 0.3, "width": 256,
+        "epochs": _epochs(10 * share * more, MOST_PAIR_EPOCHS), "batch": 128, "learning_rate": 1e-3, "dropout": 0.3, "width": 256,
         "layers": 3,
     })  # fmt: skip
     size = {"hidden": 128, "embedding": 64, "dropout": 0.3} if letters else {"hidden": 256, "embedding": 256, "dropout": 0.4}
@@ -48,6 +48,15 @@ def in_order(data: Data, quality: Quality) -> Choice:
     return Choice("bilstm", "supervised", {
         "epochs": _epochs(epochs * max(1.0, ENOUGH_TEXTS / rows) ** 0.5, MOST_EPOCHS), "batch": 128 if rows > ENOUGH_TEXTS else 32,
         "learning_rate": 2e-3, "schedule": "cosine", "warmup": 0.05, "dropout": 0.5, "clip": 1.0, "patience": 3, "monitor": "accuracy",
+    })  # fmt: skip
+
+
+def tags(data: Data, quality: Quality) -> Choice:
+    """A label for each word, by an LSTM that reads in both directions."""
+    epochs = {"fast": 4.0, "good": 10.0, "best": 20.0}[quality] * max(1.0, 5_000 / len(data.train)) ** 0.5
+    return Choice("bilstm", "supervised", {
+        "epochs": _epochs(epochs, 100.0), "batch": 32, "learning_rate": 3e-3, "schedule": "cosine", "dropout": 0.3, "clip": 1.0,
+        "patience": 5,
     })  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from lamina.core.detector import ANSWER
 from lamina.core.errors import UsageError
-from lamina.core.spec import Boxes, Classes, Image, Labels, Mask, Spec
+from lamina.core.spec import Boxes, Classes, Image, Labels, Mask, Spec, Tags
 from lamina.nn.scaled import Scaled
 from lamina.oversight.summary import ROWS, Layer, Trace, shape_text
 
@@ -64,6 +64,8 @@ def check(model: Scaled, spec: Spec, x: torch.Tensor) -> None:
     last = [layer for layer in trace.layers() if layer.name.startswith("net")][-1:]
     if isinstance(spec.target, Boxes):
         _check_boxes(output, last)
+    elif isinstance(spec.target, Tags):
+        _check_tags(spec, output, x.shape[1], last)
     else:
         check_shape = _check_mask if isinstance(spec.target, Mask) else _check_shape
         check_shape(spec, output, last)
@@ -99,6 +101,14 @@ def _check_mask(spec: Spec, output: Any, last: Sequence[Layer]) -> None:
         size = ", ".join(map(str, wanted[1:]))
         raise UsageError(f"an output (B, {size}), one value for each class and pixel", f"`{came}` from {_place(last)}",
                          "Choose a network of masks, as `--model unet`, or end the module with a convolution at full size.")
+
+
+def _check_tags(spec: Spec, output: Any, places: int, last: Sequence[Layer]) -> None:
+    wanted = (ROWS, spec.target.size, places)
+    if not isinstance(output, torch.Tensor) or output.shape != wanted or not output.is_floating_point():
+        came = shape_text(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+        raise UsageError(f"an output (B, {spec.target.size}, L), one value for each label and word", f"`{came}` from {_place(last)}",
+                         "Choose a network that reads in step, as `--model bilstm`.")
 
 
 def _check_boxes(output: Any, last: Sequence[Layer]) -> None:

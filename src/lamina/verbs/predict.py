@@ -14,7 +14,7 @@ import torch
 from lamina.core import config as knobs
 from lamina.core.errors import DataError, UsageError
 from lamina.core.predictions import Drawable, Episode, Picture, Prediction, Regions, Translation
-from lamina.core.spec import Input
+from lamina.core.spec import Input, Tags
 from lamina.data.archives import is_archive
 from lamina.data.film import is_film
 from lamina.data.inputs import read_all, read_one
@@ -47,7 +47,10 @@ class Answer:
         """For a person."""
         mark = f"   ({self.unlike})" if self.unlike else ""
         reasons = [] if self.why is None else [f"    {line}" for line in self.why.lines]
-        return [f"{self.name}: {self.prediction}{mark}", *reasons, *(f"    {kind}: {path}" for kind, path in self.files.items())]
+        answer = str(self.prediction)
+        written_on = self.name and answer.startswith(self.name)
+        first = answer if written_on else f"{self.name}: {answer}"
+        return [f"{first}{mark}", *reasons, *(f"    {kind}: {path}" for kind, path in self.files.items())]
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,8 @@ def _of_rows(trained: Trained, words: Sequence[str], place: Path, explain: bool)
     if pictures:
         inputs = _readable(inputs, words, trained.spec.input)
     x = read_all(trained.spec.input, [one for _, one in inputs])
-    answers = trained.task.predict(trained.predictor, trained.spec, x)
+    as_written = isinstance(trained.spec.target, Tags)  # their words are told again, also those that are not known
+    answers = trained.task.predict(trained.predictor, trained.spec, [name for name, _ in inputs] if as_written else x)
     unlike = trained.familiar().unlike(trained.predictor, trained.spec, x)
     reasons = _reasons(trained, x) if explain else [None] * len(x)
     return [Answer(name, answer, strange, reason, _drawn(reason, place, name) | _looked(answer, place, name))

@@ -11,6 +11,7 @@ READERS = Registry("reader", {
     "boxes": "lamina.data.readers.boxes:BoxReader",  # before photos: they are photos too, with more beside them
     "masks": "lamina.data.readers.masks:MaskReader",
     "photos": "lamina.data.readers.photos:PhotoReader",
+    "tags": "lamina.data.readers.tags:TagReader",  # before pairs: they are pairs of words and labels
     "pairs": "lamina.data.readers.pairs:PairReader",  # before texts: both have columns of texts
     "corpus": "lamina.data.readers.corpus:CorpusReader",  # before texts: one file is one long text
     "texts": "lamina.data.readers.texts:TextReader",  # before tables: a table of texts and their labels is theirs
@@ -19,11 +20,13 @@ READERS = Registry("reader", {
 
 
 KINDS = {"image": "photos", "table": "table", "vector": "table", "text": "texts", "tokens": "pairs"}  # the reader of each kind of input
-OF_TASKS = {"translate": "pairs", "write": "corpus", "embed": "corpus"}  # readers by what is asked of files that could be several
+OF_TASKS = {"translate": "pairs", "tag": "tags", "write": "corpus", "embed": "corpus"}  # by what is asked, of files that could be several
 # of targets that need their own
-SCENES = {"boxes": ("boxes",), "mask": ("masks", "boxes"), "next": ("corpus",), "context": ("corpus",)}
+SCENES = {
+    "boxes": ("boxes",), "mask": ("masks", "boxes"), "next": ("corpus",), "context": ("corpus",), "tags": ("tags",),
+}  # fmt: skip
 # whose new data need not look like those learned (short, no labels), as they say themselves what is lacking
-SELF_CHECKING = ("texts", "boxes", "masks", "pairs", "corpus")
+SELF_CHECKING = ("texts", "boxes", "masks", "pairs", "tags", "corpus")
 
 
 def reader_for(path: Path, kind: str, target: str = "") -> type[Reader]:
