@@ -18,7 +18,7 @@ from lamina.data.sources import cache_folder
 from lamina.data.tokens import Unit, learn, tokenizer
 
 PARTS = ("train", "valid", "test")
-SHARES = (0.8, 0.1, 0.1)
+SHARES = (0.85, 0.05, 0.1)
 LEAST = 100  # characters of a text that anything can be learned from
 OF_CHARACTERS = 8_000_000  # characters of a text up to which they are the tokens
 IN_MEMORY = 1 << 26  # tokens

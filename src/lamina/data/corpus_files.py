@@ -18,7 +18,7 @@ STRETCH = 1 << 22  # bytes that are decoded at once
 
 @dataclass
 class Corpus:
-    """Files of text as one text. `replaced`: characters that could not be decoded so far, counted anew in each pass."""
+    """Files of text as one text. `replaced`: characters that could not be decoded, as the passes so far have seen."""
 
     files: list[Path]
     replaced: int = 0
@@ -26,9 +26,11 @@ class Corpus:
 
     def chunks(self) -> Iterator[str]:
         """The text, some millions of characters at a time, cut behind a space or line end where there is one."""
-        self.replaced = 0
-        for file in self.files:
-            yield from self._of(file)
+        strange = 0
+        for text in (text for file in self.files for text in self._of(file)):
+            strange += text.count("\ufffd")
+            self.replaced = max(self.replaced, strange)
+            yield text
 
     def stamp(self) -> str:
         """Differs where the files do: names, sizes and times of change."""
@@ -48,16 +50,11 @@ class Corpus:
                     text = rest + decoder.decode(content)
                     end = max(text.rfind(" "), text.rfind("\n")) + 1 or len(text)
                     rest = text[end:]
-                    yield self._counted(text[:end])
+                    yield text[:end].replace("\r\n", "\n")
         except (OSError, EOFError, lzma.LZMAError) as error:
             raise DataError("a file that can be read to its end", f"`{file}`: {error}", "Restore it from a copy.") from error
         if last := rest + decoder.decode(b"", final=True):
-            yield self._counted(last)
-
-    def _counted(self, text: str) -> str:
-        text = text.replace("\r\n", "\n")
-        self.replaced += text.count("\ufffd")
-        return text
+            yield last.replace("\r\n", "\n")
 
     def _encoding(self, file: Path) -> str:
         """The encoding of a file by its head; DataError where it is no text."""

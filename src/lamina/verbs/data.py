@@ -21,6 +21,7 @@ def load_data(name: str, config: knobs.Config | Mapping[str, Any], seed: int, ta
         return envs.load(name, seed)
     config_class = config_of(name, task)
     if isinstance(config, Mapping):
+        config = {**config, **({"task": task} if task and "task" in config_class.model_fields else {})}
         config = knobs.build("data", config_class, knobs.assign(config, {"data": config_class}, "the data")["data"])
     if name in DATASETS:
         data: Data = DATASETS[name](config, seed)

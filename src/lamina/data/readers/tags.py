@@ -24,7 +24,7 @@ from lamina.data.tags import Tagged, TagSplit
 
 ENDINGS = (".conll", ".conllu", ".iob", ".tags")
 HEAD = 1 << 16
-ENOUGH, REPEATED = 20, 0.3  # texts by which a file is known; different labels there may be, as a share of all
+ENOUGH, REPEATED, LIKE_WORDS = 20, 0.3, 0.7  # texts by which a file is known; different labels, as shares of all and of different words
 
 
 class Config(tags.Config):
@@ -139,4 +139,6 @@ def _looks_tagged(lines: Sequence[str]) -> bool:
     found = list(_texts(lines))[:ENOUGH]
     labels = [label for _, words, mine in found for label in mine]
     alike = all(len(words) == len(mine) > 0 for _, words, mine in found)
-    return alike and len(labels) > ENOUGH and len(set(labels)) <= REPEATED * len(labels)
+    different = len({word for _, words, _ in found for word in words})
+    few = len(set(labels)) <= min(REPEATED * len(labels), LIKE_WORDS * different)  # a translation has as many words as its original
+    return alike and len(labels) > ENOUGH and few
