@@ -26,12 +26,18 @@ def of_pairs(data: Data, judge: Callable[[Say, PairSplit], Evaluation]) -> dict[
 
 
 def dictionary(heard: Sequence[str], said: Sequence[str]) -> Say:
-    """Word by word, from pairs of texts.
+    """Word by word, from pairs of texts; a word without a partner is said again.
 
     >>> say = dictionary(["ein Haus", "ein Hund", "der Hund"], ["a house", "a dog", "the dog"])
     >>> say(["ein Hund"])
     ['a dog']
     """
+    best = partners(heard, said)
+    return lambda texts: [_joined([best.get(word, word) for word in PIECE.findall(text)]) for text in texts]
+
+
+def partners(heard: Sequence[str], said: Sequence[str]) -> dict[str, str]:
+    """The word that stands most with each word heard, by Dice's coefficient."""
     both, mine, theirs = Counter[tuple[str, str]](), Counter[str](), Counter[str]()
     for a, b in zip(heard[:MOST_PAIRS], said[:MOST_PAIRS], strict=True):
         words, others = set(PIECE.findall(a)), set(PIECE.findall(b))
@@ -43,7 +49,7 @@ def dictionary(heard: Sequence[str], said: Sequence[str]) -> Say:
         dice = 2 * count / (mine[word] + theirs[other])
         if mine[word] >= LEAST and (dice, other) > best.get(word, (0.0, "")):
             best[word] = dice, other
-    return lambda texts: [_joined([best[w][1] if w in best else w for w in PIECE.findall(text)]) for text in texts]
+    return {word: other for word, (_, other) in best.items()}
 
 
 def _joined(words: Sequence[str]) -> str:

@@ -34,6 +34,7 @@ class Config(knobs.Config):
     embedding: int = knob(256, "numbers that stand for a token", low=1, search="log")
     hidden: int = knob(256, "hidden units of a layer and direction", low=1, search="log")
     layers: int = knob(1, "layers of the encoder and of the decoder", low=1, high=8, search="linear")
+    both: bool = knob(True, "the encoder reads in both directions")
     attention: Literal["luong", "bahdanau", "none"] = knob("luong", "how the decoder looks back", search="choice")
     dropout: float = knob(0.3, "share of the numbers between layers that is left out", low=0, high=0.9, search="linear")
 
@@ -44,7 +45,7 @@ class Encoder(nn.Module):
     def __init__(self, tokens: int, config: Config) -> None:
         super().__init__()
         self.embedding = nn.Embedding(tokens, config.embedding, padding_idx=FILL)
-        self.cells = Recurrent(config.cell, config.embedding, config.hidden, config.layers, both=True, dropout=config.dropout)
+        self.cells = Recurrent(config.cell, config.embedding, config.hidden, config.layers, config.both, config.dropout)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -110,7 +111,8 @@ class Seq2Seq(nn.Module):
             raise UsageError("pairs of texts for the model `seq2seq`", f"`{spec.input.kind}` and `{spec.target.kind}`",
                              "Choose another model: `lamina list models`.")
         self.encoder = Encoder(spec.input.size, config)
-        self.decoder = Decoder(spec.target.size, 2 * config.hidden, 2 * config.hidden, config)
+        self.both, width = config.both, config.hidden * (2 if config.both else 1)
+        self.decoder = Decoder(spec.target.size, width, width, config)
         self.head = nn.Linear(config.embedding, spec.target.size)
         nn.init.normal_(self.decoder.embedding.weight, std=config.embedding**-0.5)
         self.head.weight = self.decoder.embedding.weight
@@ -127,7 +129,7 @@ class Seq2Seq(nn.Module):
     def hear(self, x: torch.Tensor) -> tuple[State, State]:
         """(memory, state) of what was read."""
         s, held, lengths = self.encoder(x)
-        return {"places": s, "held": held}, self.decoder.begin(ends_of(s, lengths, both=True))
+        return {"places": s, "held": held}, self.decoder.begin(ends_of(s, lengths, self.both))
 
     def decode_step(self, memory: State, state: State, token: torch.Tensor) -> tuple[torch.Tensor, State]:
         """Logits (B, V) of what follows `token` (B,)."""

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lamina.core.data import Data
+from lamina.core.spec import Actions
 from lamina.oversight.framing import Question
 from lamina.oversight.label_errors import Doubt
 from lamina.oversight.problems import Problem
 from lamina.oversight.rows import PARTS, Rows
+from lamina.oversight.sequences_look import is_sequence, kind_of
 
 SHOWN = {"questions": 6, "problems": 12, "meaning": 12, "examples": 4}
 DEGREES = {"serious": "SERIOUS", "worth": "worth an hour", "note": "good to know"}
@@ -34,6 +36,8 @@ class Look:
     @property
     def kind(self) -> str:
         """What the data are, in a word or two."""
+        if is_sequence(self.data):
+            return kind_of(self.data)
         return "an environment" if self.rows is None else KINDS[self.data.spec.input.kind]
 
     def sizes(self) -> dict[str, int]:
@@ -73,7 +77,8 @@ class Look:
         sizes = self.sizes()
         meaning = self.data.meaning[: SHOWN["meaning"]]
         more = len(self.data.meaning) - len(meaning)
-        parts = "episodes are played anew" if self.rows is None else ", ".join(f"{count} {part}" for part, count in sizes.items())
+        played = isinstance(self.data.spec.target, Actions)
+        parts = "episodes are played anew" if played else ", ".join(f"{count} {part}" for part, count in sizes.items())
         lines = [f"{self.word}: {self.kind}", *([f"  {self.data.sheet}"] if self.data.sheet else []), f"  {parts}"]
         return lines + [f"  {line}" for line in meaning] + ([f"  and {more} more such lines"] if more > 0 else [])
 

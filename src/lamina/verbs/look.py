@@ -13,7 +13,7 @@ from lamina.core.errors import DataError, UsageError
 from lamina.core.run import replace as write
 from lamina.core.spec import Actions, Classes
 from lamina.data.report import say
-from lamina.oversight import label_errors
+from lamina.oversight import label_errors, sequences_look
 from lamina.oversight.columns import Cells
 from lamina.oversight.features import Features
 from lamina.oversight.framing import questions, ranked
@@ -83,6 +83,8 @@ def _of_data(data: Data, word: str, columns: Sequence[Cells] = (), asked: str = 
     """columns: of a table's file, each of which could be the target if none is `asked` for by name."""
     if isinstance(data.spec.target, Actions):
         return Look(word, data, None, questions(None, data, word), [])
+    if sequences_look.is_sequence(data):
+        return Look(word, data, None, sequences_look.questions(data, word), sequences_look.problems(data))
     rows = Rows(data)
     possible = [column for column in columns if asked in ("", column.name)]
     return Look(word, data, rows, questions(rows, data, word, possible), problems(rows, columns))
