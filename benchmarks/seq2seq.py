@@ -6,8 +6,8 @@ Training: an LSTM encoder and decoder of 256 units with dot attention, one layer
 as a student would write it with torch.nn (Adam as it comes, cross-entropy of all logits) and as `seq2seq` x `teacher_forcing` does it
 (the same layers, head and embedding shared). Tokens are those said.
 
-Answering, with --run a trained translator and --pairs a folder with test.LANGUAGE files: a beam of five over 64 sentences at once beside the
-plain loop, which takes one sentence after another, and for each token of each beam goes through the whole answer so far again.
+Answering, with --run a trained translator and --pairs a folder with test.LANGUAGE files: a beam of five over 64 sentences at once beside
+the plain loop, which takes one sentence after another, and for each token of each beam goes through the whole answer so far again.
 """
 
 import argparse

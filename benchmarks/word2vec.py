@@ -22,7 +22,8 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
-from lamina.metrics.word_tests import answered, read
+from lamina.data.word_tests import read
+from lamina.metrics.word_tests import answered
 
 TESTS = ("questions-words.txt", "wordsim353.tsv", "simlex999.txt")
 DRAWS = 2000

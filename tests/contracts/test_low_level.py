@@ -24,7 +24,7 @@ from lamina.verbs.setup import Setup, prepare
 
 STYLED = [name for name in MODELS if issubclass(config_of(MODELS[name]), Style)]
 WORDS = {"activation": ACTIVATIONS, "norm": NORMS, "init": INITS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "loss": LOSSES}
-ROW_LOSSES = {kind: losses for kind, losses in FITTING_LOSSES.items() if kind not in ("mask", "tags")}  # those of masks: test_mask_networks.py
+ROW_LOSSES = {kind: losses for kind, losses in FITTING_LOSSES.items() if kind not in ("mask", "tags")}  # of masks: test_mask_networks.py
 CHOICES = [(knob, word) for knob, registry in WORDS.items() for word in registry
            if knob != "loss" or any(word in losses for losses in ROW_LOSSES.values())]
 ROWS, SIDE = 40, 12

@@ -399,11 +399,11 @@ def test_resumed_equals_uninterrupted(tmp_path: Path) -> None:
     (lambda f: [(f / k).mkdir(parents=True) or (f / k / "a.txt").write_bytes(bytes(range(256))) for k in "ab"], "a.txt"),
     (lambda f: [(f / k).mkdir(parents=True) or (f / k / "a.txt").write_text("") for k in "ab"], "a.txt"),
     (lambda f: [(f / k).mkdir(parents=True) or (f / k / "a.txt").write_text("one text") for k in "ab"], "rows"),
-    (lambda f: f.write_text("a lonely text of a few words"), "at least two classes"),
+    (lambda f: f.write_text("a lonely text of a few words"), "2 different words"),
 ], ids=["nothing", "one class", "bytes", "empty files", "two texts", "one file"])  # fmt: skip
 @pytest.mark.parametrize("verb", ["train", "look"])
 def test_what_cannot_be_learned_from_is_said_in_one_line(make: Callable[[Path], object], said: str, verb: str, tmp_path: Path) -> None:
-    path = tmp_path / "mine.txt" if said == "at least two classes" else tmp_path / "mine"
+    path = tmp_path / "mine.txt" if said == "2 different words" else tmp_path / "mine"
     make(path)
     found = CliRunner().invoke(main, [verb, str(path)])
     assert found.exit_code == 2, found.output

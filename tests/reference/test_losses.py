@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from lamina.core.errors import UsageError
-from lamina.core.spec import IGNORED, Classes, Image, Labels, Mask, Numbers, Spec, Vector
+from lamina.core.spec import IGNORED, Classes, Image, Labels, Mask, Numbers, Spec, Tags, Tokens, Vector
 from lamina.data.arrays import ArraySplit
 from lamina.methods.supervised import Config, Supervised, class_weights
 from lamina.nn import FITTING_LOSSES, LOSSES
@@ -30,12 +30,13 @@ TARGETS = {
     "mask": torch.randint(0, K, (B, H, W), generator=torch.Generator().manual_seed(7)).byte(),
 }
 TARGETS["mask"][:, 0, :2], TARGETS["mask"][4] = IGNORED, IGNORED
+TARGETS["tags"] = TARGETS["mask"][:, 0].long()
 
 
 def outputs(kind: str, seed: int = 1) -> torch.Tensor:
-    if kind != "mask":
+    if kind not in ("mask", "tags"):
         return numbers(seed)
-    return torch.empty(B, K, H, W, dtype=torch.float64).uniform_(-3, 3, generator=torch.Generator().manual_seed(seed))
+    return torch.empty(B, K, *(H, W)[kind == "tags" :], dtype=torch.float64).uniform_(-3, 3, generator=torch.Generator().manual_seed(seed))
 
 
 def p_of(o: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
@@ -97,6 +98,7 @@ FORMULAS: dict[str, tuple[str, Formula]] = {
     "mae": ("numbers", lambda o, t: F.l1_loss(o, t, reduction="none").mean(1)),
     "huber": ("numbers", huber),
     "pixel_cross_entropy": ("mask", pixels),
+    "word_cross_entropy": ("tags", pixels),
     "pixel_focal": ("mask", of_labelled(lambda o, t: -((1 - probability(o, t)) ** 2) * probability(o, t).log())),
     "dice": ("mask", milletari),
     "cross_entropy_dice": ("mask", lambda o, t: pixels(o, t) + milletari(o, t)),
@@ -190,6 +192,7 @@ SPECS = {
     "labels": Spec(input=Vector(size=2), target=Labels(names=("a", "b", "c", "d"))),
     "numbers": Spec(input=Vector(size=2), target=Numbers(names=("a", "b", "c", "d"))),
     "mask": Spec(input=Image(channels=1, height=H, width=W), target=Mask(names=("a", "b", "c", "d"))),
+    "tags": Spec(input=Tokens(unit="word", names=("f", "u", "b", "e", "x"), length=W), target=Tags(names=("a", "b", "c", "d"))),
 }
 INPUTS = {"mask": torch.zeros(B, 1, H, W, dtype=torch.uint8)}
 

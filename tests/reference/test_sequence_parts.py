@@ -182,7 +182,8 @@ def whole_text(loop: Any, moves: bool, shared: bool = True, seed: int = 1) -> tu
     ids[::20] = 0
     inputs, outputs = fresh(1), fresh(2)
     keep, draws = np.ones(10, np.float32), np.arange(10, dtype=np.int32)
-    told = loop(ids, inputs, outputs, keep, draws, 3, 2, shared, np.array([0.05, 0.01]), seed, moves, word_kernels.SIGMOID)
+    words = word_kernels.Words(inputs, outputs, keep, draws, word_kernels.SIGMOID)
+    told = loop(ids, words, word_kernels.How(3, 2, shared, 0.05, 0.01, seed, moves))
     return told, inputs, outputs
 
 
@@ -219,8 +220,8 @@ def test_words_that_are_used_alike_come_near(name: str) -> None:
     for rate in (0.05, 0.0):
         inputs, outputs = ((chance.random((12, 16)).astype(np.float32) - 0.5) / 16 for _ in range(2))
         for seed in range(3):
-            getattr(word_kernels, name)(ids, inputs, outputs, np.ones(12, np.float32), np.arange(12, dtype=np.int32), 4, 1, True,
-                                        np.array([rate, rate]), seed, True, word_kernels.SIGMOID)
+            words = word_kernels.Words(inputs, outputs, np.ones(12, np.float32), np.arange(12, dtype=np.int32), word_kernels.SIGMOID)
+            getattr(word_kernels, name)(ids, words, word_kernels.How(4, 1, True, rate, rate, seed, True))
         unit = inputs / np.linalg.norm(inputs, axis=1, keepdims=True)
         near = unit @ unit.T - 2 * np.eye(12)
         alike[rate] = float((near.argmax(1) // 6 == np.arange(12) // 6).mean())

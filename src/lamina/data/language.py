@@ -12,8 +12,11 @@ SMALL_WORDS = {
     "Portuguese": "o os de que e uma para com não em da do", "Swedish": "och att det som en är på för inte av med den",
     "Polish": "i w nie na się z do jest to że jak po", "Turkish": "ve bir bu da için ile çok ne daha olarak gibi en",
 }  # fmt: skip
-SCRIPTS = {"CJK": "Chinese", "HIRAGANA": "Japanese", "KATAKANA": "Japanese", "HANGUL": "Korean", "CYRILLIC": "a language in Cyrillic letters",
-           "ARABIC": "a language in Arabic letters", "HEBREW": "Hebrew", "GREEK": "Greek", "DEVANAGARI": "a language in Devanagari", "THAI": "Thai"}
+SCRIPTS = {
+    "CJK": "Chinese", "HIRAGANA": "Japanese", "KATAKANA": "Japanese", "HANGUL": "Korean", "CYRILLIC": "a language in Cyrillic letters",
+    "ARABIC": "a language in Arabic letters", "HEBREW": "Hebrew", "GREEK": "Greek", "DEVANAGARI": "a language in Devanagari",
+    "THAI": "Thai",
+}  # fmt: skip
 LEAST = 0.05  # share of the words that must be small words of a language
 ENOUGH = 20_000  # characters
 

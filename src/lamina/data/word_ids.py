@@ -15,7 +15,6 @@ import numpy as np
 from lamina.core.errors import missing_package
 
 FIRST_SLOTS = 1 << 20  # of the table of words
-FULL = 0.5  # share of the slots from which the table is doubled
 
 
 @dataclass
@@ -65,8 +64,8 @@ class _Table:
         at = count = 0
         while True:
             self._room(len(text) - at)
-            at, count, self.used = kernels().number_words(
-                text, at, ids, count, self.slots, self.hashes, self.counts, self.ends, self.letters, self.used, int(FULL * len(self.slots)))
+            table = kernels().Table(self.slots, self.hashes, self.counts, self.ends, self.letters)
+            at, count, self.used = kernels().number_words(text, at, ids, count, table, self.used)
             if at >= len(text):
                 return ids[:count].copy()
             self._double()

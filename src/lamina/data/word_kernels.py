@@ -1,5 +1,7 @@
 """The compiled loops of word_ids.py."""
 
+from typing import Any, NamedTuple
+
 import numba
 import numpy as np
 
@@ -8,9 +10,21 @@ LINE, A, Z, BEYOND = 10, 97, 122, 128
 BREAK = -1
 
 
+class Table(NamedTuple):
+    """Different words: the word in each slot or -1; of each word its hash, its count, and where its bytes end in `letters`."""
+
+    slots: Any  # int32
+    hashes: Any  # uint64
+    counts: Any  # int64
+    ends: Any  # int64, the first is 0
+    letters: Any  # uint8
+
+
 @numba.njit(cache=True, nogil=True, boundscheck=False)
-def number_words(text, at, ids, count, slots, hashes, counts, ends, letters, used, most):  # type: ignore[no-untyped-def]
-    """Number the words of `text` from byte `at` on; stops before the table holds more than `most`. Returns (byte, numbers, words)."""
+def number_words(text, at, ids, count, table, used):  # type: ignore[no-untyped-def]
+    """Number the words of `text` from byte `at` on; stops where half of the slots are used. Returns (byte, numbers, words)."""
+    slots, hashes, counts, ends, letters = table
+    most = len(slots) // 2
     mask = np.uint64(len(slots) - 1)
     length = len(text)
     while at < length:
@@ -26,7 +40,7 @@ def number_words(text, at, ids, count, slots, hashes, counts, ends, letters, use
             code = (code ^ np.uint64(text[at])) * PRIME
             at += 1
         slot = (code ^ (code >> np.uint64(32))) & mask
-        while slots[slot] >= 0 and not _same(text, first, at, slots[slot], code, hashes, ends, letters):
+        while slots[slot] >= 0 and not _same(text, first, at, slots[slot], code, table):
             slot = (slot + np.uint64(1)) & mask
         word = slots[slot]
         if word < 0:
@@ -43,8 +57,9 @@ def number_words(text, at, ids, count, slots, hashes, counts, ends, letters, use
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _same(text, first, end, word, code, hashes, ends, letters):  # type: ignore[no-untyped-def]
+def _same(text, first, end, word, code, table):  # type: ignore[no-untyped-def]
     """Whether the bytes from `first` to `end` are those of a word."""
+    hashes, ends, letters = table.hashes, table.ends, table.letters
     if hashes[word] != code or ends[word + 1] - ends[word] != end - first:
         return False
     alike = True

@@ -52,7 +52,7 @@ class NextToken:
         self.config, self.split = config, split
         self.stretch = min(config.stretch, len(split.ids) - 1)
         self.rows = max(1, min(config.batch, (len(split.ids) - 1) // self.stretch))
-        self.per_epoch = max(1, (len(split.ids) - 1) // (self.rows * self.stretch))
+        self.per_epoch = max(1, (len(split.ids) - 1) // (self.rows * self.stretch) - 1)  # one to spare, so that passes begin elsewhere
         self.carried: State = {}
 
     @staticmethod

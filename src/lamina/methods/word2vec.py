@@ -49,14 +49,15 @@ class Loop:
     config: Config
     keep: np.ndarray
     draws: np.ndarray
-    table: np.ndarray
 
     def __call__(self, ids: np.ndarray, model: Any, rates: tuple[float, float], seed: int, moves: bool) -> tuple[float, int, int, int]:
         """(loss, judged pairs, pairs, words) of a stretch of text."""
+        from lamina.methods.word_kernels import SIGMOID, How, Words
+
         inputs, outputs = (one.detach().numpy() for one in (model.inputs, model.outputs))
         c = self.config
-        return self.run(np.ascontiguousarray(ids), inputs, outputs, self.keep, self.draws, c.window, c.negatives, c.shared,
-                        np.array(rates), seed, moves, self.table)
+        how = How(c.window, c.negatives, c.shared, float(rates[0]), float(rates[1]), seed, moves)
+        return self.run(np.ascontiguousarray(ids), Words(inputs, outputs, self.keep, self.draws, SIGMOID), how)
 
 
 def loop_of(name: str, spec: Spec, config: Config) -> Loop:
@@ -69,7 +70,7 @@ def loop_of(name: str, spec: Spec, config: Config) -> Loop:
     except ImportError as error:
         raise missing_package("numba", "text", f"`{name}`") from error
     keep, draws = _chances(spec.target.counts, config.sample)
-    return Loop(getattr(word_kernels, name), config, keep, draws, word_kernels.SIGMOID)
+    return Loop(getattr(word_kernels, name), config, keep, draws)
 
 
 @lru_cache(maxsize=4)

@@ -4,18 +4,14 @@ The one place where gradients are written by hand: a pair of words is six produc
 hundred times that. A test holds them to autograd's.
 
     D  numbers of a vector    K  negatives    V  words
-    inputs   (V, D) float32    vectors of the words that are shown
-    outputs  (V, D) float32    vectors of the words that are to be told
     ids      (N,) int32        the text: word w is w + 2, 0 ends a sentence
-    keep     (V,) float32      probability that a word is not passed over (subsampling)
-    draws    (M,) int32        words as often as they are drawn as negatives
 
 In a window the word that is to be told and its negatives are copied, moved pair by pair, and written back at its end: they are shared by
 the window where `shared` says so, else drawn for each pair. Rows are written while another thread may read them (Hogwild; Niu et al. 2011).
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -25,6 +21,30 @@ EDGE, STEPS = 6.0, 1024  # of the table of the sigmoid: beyond the edge it is 0 
 JUDGED = 64  # one window of so many tells its loss
 SIGMOID = (1 / (1 + np.exp(-(np.arange(STEPS, dtype=np.float64) + 0.5) / STEPS * 2 * EDGE + EDGE))).astype(np.float32)
 MULTIPLIER, INCREMENT = np.uint64(25214903917), np.uint64(11)  # of the generator of word2vec.c, Knuth's linear congruence
+
+
+class Words(NamedTuple):
+    """What is moved, and what is known of the words."""
+
+    inputs: Any  # (V, D) float32, vectors of the words that are shown
+    outputs: Any  # (V, D) float32, vectors of the words that are to be told
+    keep: Any  # (V,) float32, probability that a word is not passed over (subsampling)
+    draws: Any  # (M,) int32, words as often as they are drawn as negatives
+    sigmoid: Any  # (STEPS,) float32
+
+
+class How(NamedTuple):
+    """How a stretch of text is gone through; without `moves` vectors stay as they are and every window is judged."""
+
+    window: int
+    negatives: int
+    shared: bool
+    first_rate: float  # of learning, at the beginning of the stretch
+    last_rate: float  # and at its end
+    seed: int
+    moves: bool
+
+
 fast: Any = {"cache": True, "nogil": True, "fastmath": {"contract", "reassoc", "nsz", "arcp"}, "boundscheck": False}
 
 
@@ -115,69 +135,68 @@ def _sentence(ids, at, last, keep, sentence, random):  # type: ignore[no-untyped
 
 
 @numba.njit(**fast)
-def skipgram(ids, inputs, outputs, keep, draws, window, negatives, shared, rates, seed, moves, table):  # type: ignore[no-untyped-def]
-    """One pass over a stretch of text: each word is to be told from each word around it. rates: at its beginning and end.
-    Without `moves` vectors stay as they are and every window is judged. Returns (loss, judged pairs, pairs, words)."""
-    D, count = inputs.shape[1], 1 + negatives
+def skipgram(ids, words, how):  # type: ignore[no-untyped-def]
+    """One pass over a stretch of text: each word is to be told from each word around it. Returns (loss, judged pairs, pairs, words)."""
+    inputs, outputs, D, count = words.inputs, words.outputs, words.inputs.shape[1], 1 + how.negatives
     rows, error, targets = np.empty((count, D), np.float32), np.empty(D, np.float32), np.empty(count, np.int32)
-    sentence, random = np.empty(LONGEST, np.int32), np.uint64(seed)
-    at = pairs = judged = words = 0
+    sentence, random = np.empty(LONGEST, np.int32), np.uint64(how.seed)
+    at = pairs = judged = seen = 0
     loss = 0.0
     while at < len(ids):
-        rate = np.float32(rates[0] + (rates[1] - rates[0]) * at / len(ids))
-        at, length, read, random = _sentence(ids, at, len(ids), keep, sentence, random)
-        words += read
+        rate = np.float32(how.first_rate + (how.last_rate - how.first_rate) * at / len(ids))
+        at, length, read, random = _sentence(ids, at, len(ids), words.keep, sentence, random)
+        seen += read
         for i in range(length):
             random = random * MULTIPLIER + INCREMENT
-            reach = 1 + int((random >> np.uint64(16)) % np.uint64(window))
+            reach = 1 + int((random >> np.uint64(16)) % np.uint64(how.window))
             first, end = max(0, i - reach), min(length, i + reach + 1)
             if end - first < 2:
                 continue
-            if shared:
-                random = _draw(sentence[i], targets, rows, outputs, draws, random)
-            tells = not moves or (random >> np.uint64(20)) % np.uint64(JUDGED) == 0
+            if how.shared:
+                random = _draw(sentence[i], targets, rows, outputs, words.draws, random)
+            tells = not how.moves or (random >> np.uint64(20)) % np.uint64(JUDGED) == 0
             for j in range(first, end):
                 if j == i:
                     continue
                 x = inputs[sentence[j]]
-                if not shared:
-                    random = _draw(sentence[i], targets, rows, outputs, draws, random)
+                if not how.shared:
+                    random = _draw(sentence[i], targets, rows, outputs, words.draws, random)
                 pairs += 1
                 if tells:
                     loss += _loss(x, rows, count)
                     judged += 1
-                if moves:
-                    _pair(x, rows, count, rate, error, table)
+                if how.moves:
+                    _pair(x, rows, count, rate, error, words.sigmoid)
                     for d in range(D):
                         x[d] += error[d]
-                    if not shared:
+                    if not how.shared:
                         for k in range(count):
                             outputs[targets[k], :] = rows[k]
-            if moves and shared:
+            if how.moves and how.shared:
                 for k in range(count):
                     outputs[targets[k], :] = rows[k]
-    return loss, judged, pairs, words
+    return loss, judged, pairs, seen
 
 
 @numba.njit(**fast)
-def cbow(ids, inputs, outputs, keep, draws, window, negatives, shared, rates, seed, moves, table):  # type: ignore[no-untyped-def]
+def cbow(ids, words, how):  # type: ignore[no-untyped-def]
     """The same, each word to be told from the mean of the words around it; a window is one pair, so that nothing is shared."""
-    D, count = inputs.shape[1], 1 + negatives
+    inputs, outputs, D, count = words.inputs, words.outputs, words.inputs.shape[1], 1 + how.negatives
     rows, error, targets = np.empty((count, D), np.float32), np.empty(D, np.float32), np.empty(count, np.int32)
-    sentence, random, mean = np.empty(LONGEST, np.int32), np.uint64(seed), np.empty(D, np.float32)
-    at = pairs = judged = words = 0
+    sentence, random, mean = np.empty(LONGEST, np.int32), np.uint64(how.seed), np.empty(D, np.float32)
+    at = pairs = judged = seen = 0
     loss = 0.0
     while at < len(ids):
-        rate = np.float32(rates[0] + (rates[1] - rates[0]) * at / len(ids))
-        at, length, read, random = _sentence(ids, at, len(ids), keep, sentence, random)
-        words += read
+        rate = np.float32(how.first_rate + (how.last_rate - how.first_rate) * at / len(ids))
+        at, length, read, random = _sentence(ids, at, len(ids), words.keep, sentence, random)
+        seen += read
         for i in range(length):
             random = random * MULTIPLIER + INCREMENT
-            reach = 1 + int((random >> np.uint64(16)) % np.uint64(window))
+            reach = 1 + int((random >> np.uint64(16)) % np.uint64(how.window))
             first, end = max(0, i - reach), min(length, i + reach + 1)
             if end - first < 2:
                 continue
-            random = _draw(sentence[i], targets, rows, outputs, draws, random)
+            random = _draw(sentence[i], targets, rows, outputs, words.draws, random)
             mean[:] = 0.0
             for j in range(first, end):
                 if j != i:
@@ -185,15 +204,15 @@ def cbow(ids, inputs, outputs, keep, draws, window, negatives, shared, rates, se
                         mean[d] += inputs[sentence[j], d]
             mean /= np.float32(end - first - 1)
             pairs += 1
-            if not moves or (random >> np.uint64(20)) % np.uint64(JUDGED) == 0:
+            if not how.moves or (random >> np.uint64(20)) % np.uint64(JUDGED) == 0:
                 loss += _loss(mean, rows, count)
                 judged += 1
-            if moves:
-                _pair(mean, rows, count, rate, error, table)
+            if how.moves:
+                _pair(mean, rows, count, rate, error, words.sigmoid)
                 for k in range(count):
                     outputs[targets[k], :] = rows[k]
                 for j in range(first, end):
                     if j != i:
                         for d in range(D):
                             inputs[sentence[j], d] += error[d]
-    return loss, judged, pairs, words
+    return loss, judged, pairs, seen

@@ -35,6 +35,7 @@ LOSSES = Registry("loss", {
     "mse": "lamina.nn.losses:mse",
     "mae": "lamina.nn.losses:mae",
     "huber": "lamina.nn.losses:huber",
+    "word_cross_entropy": "lamina.nn.mask_losses:word_cross_entropy",
     "pixel_cross_entropy": "lamina.nn.mask_losses:pixel_cross_entropy",
     "pixel_focal": "lamina.nn.mask_losses:pixel_focal",
     "dice": "lamina.nn.mask_losses:dice",
@@ -45,7 +46,7 @@ FITTING_LOSSES = {  # by the kind of the target; the first is the default
     "classes": ("cross_entropy", "focal", "hinge"),
     "labels": ("binary_cross_entropy",),
     "numbers": ("mse", "mae", "huber"),
-    "tags": ("pixel_cross_entropy",),  # places of a text are as pixels
+    "tags": ("word_cross_entropy",),
     "mask": ("pixel_cross_entropy", "pixel_focal", "dice", "cross_entropy_dice"),
 }
 

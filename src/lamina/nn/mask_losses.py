@@ -1,5 +1,4 @@
-"""Losses of masks, one value a picture: (logits (B, K, H, W), masks (B, H, W) bytes) -> (B,). Labels of the words of a text are as a mask
-of one dimension, (B, K, L) and (B, L), for cross-entropy.
+"""Losses of masks, one value a picture: (logits (B, K, H, W), masks (B, H, W) bytes) -> (B,).
 
 Only labelled pixels count, and pictures count alike however many of their pixels are labelled; one without any has loss 0 and
 gives no gradient. `weights` (K,) say how much the pixels of a class count.
@@ -20,6 +19,11 @@ def pixel_cross_entropy(
     """-log p of the right class, the mean over the picture. `smoothing` spreads a share over all classes (Szegedy et al. 2016)."""
     losses = F.cross_entropy(output, target.long(), ignore_index=IGNORED, reduction="none", label_smoothing=smoothing)  # (B, H, W)
     return _mean_of_labelled(losses, target, weights)
+
+
+def word_cross_entropy(output: torch.Tensor, target: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
+    """The same for the words of a text, (B, K, L) and (B, L): the mean over the text."""
+    return pixel_cross_entropy(output, target, smoothing)
 
 
 def pixel_focal(

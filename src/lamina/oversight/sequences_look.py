@@ -1,4 +1,4 @@
-"""A look at texts whose answers are texts: which questions they can answer, what knowing nothing would score, and what is wrong with them."""
+"""A look at texts whose answers are texts: which questions they can answer, what knowing nothing scores, and what is wrong with them."""
 
 from collections import Counter
 from shlex import quote
@@ -71,8 +71,9 @@ def problems(data: Data) -> list[Problem]:
     if isinstance(data.train, TagSplit):
         found += _rare_labels(data)
     if isinstance(data.spec.target, Context) and data.account.used < ENOUGH_WORDS:
-        found.append(Problem("a short text for vectors of words", "worth", data.account.used, f"It has {data.account.used:,} words; the place "
-                             f"of a word is learned from what stands around it, which takes {ENOUGH_WORDS:,} and more.",
+        means = (f"It has {data.account.used:,} words; the place of a word is learned from what stands around it, which takes "
+                 f"{ENOUGH_WORDS:,} and more.")
+        found.append(Problem("a short text for vectors of words", "worth", data.account.used, means,
                              "Give more text of the kind, or see `lamina train docstrings` for one that is at hand."))
     return ranked(found)
 
@@ -93,8 +94,9 @@ def _contradictions(train: PairSplit) -> list[Problem]:
     for heard, said in zip(train.heard.texts, train.said.texts, strict=True):
         answers.setdefault(heard, set()).add(said)
     several = [heard for heard, said in answers.items() if len(said) > 1]
-    return [Problem("inputs with several answers", "note", len(several), "In translations that is natural; where there is one right answer, "
-                    "all but one are wrong.", "Look at some of them.", tuple(text[:60] for text in several[:EXAMPLES]))] if several else []
+    means = "In translations that is natural; where there is one right answer, all but one are wrong."
+    shown = tuple(text[:60] for text in several[:EXAMPLES])
+    return [Problem("inputs with several answers", "note", len(several), means, "Look at some of them.", shown)] if several else []
 
 
 def _strangers(train: PairSplit) -> list[Problem]:

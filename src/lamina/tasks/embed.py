@@ -28,7 +28,7 @@ from lamina.tasks.sequence_recipes import words as recipe
 
 LITTLE = 20  # times that a word must stand in the text for its vector to be relied on
 MAPPED = 600  # words of the map
-JUDGED = 10  # stretches of a held-out text, whose losses give an interval
+JUDGED, LEAST_JUDGED = 10, 500  # stretches of a held-out text, whose losses give an interval; words of each
 EVENT = re.compile(r"([+-]?)\s*([^\s+-]\S*)")
 
 
@@ -90,12 +90,15 @@ def _losses(predictor: Predicting, split: CorpusSplit) -> list[float]:
     """The loss of a pair and its negatives in stretches of a text, with the same draws every time."""
     model, found = predictor.model, []
     assert split.target is not None, "a text whose words are learned"
-    loop = loop_of("skipgram", Spec(input=split.spec, target=split.target), Pairs())
-    edges = torch.linspace(0, len(split.ids), JUDGED + 1).long().tolist()
-    for i, (a, b) in enumerate(pairwise(edges)):
-        loss, judged, _, _ = loop(split.ids[a:b], model, (0.0, 0.0), rng.key(0, i, "judge"), False)
-        found += [loss / judged] if judged else []
-    return found or [float("nan")]
+    edges = torch.linspace(0, len(split.ids), max(1, min(JUDGED, len(split.ids) // LEAST_JUDGED)) + 1).long().tolist()
+    for pairs in (Pairs(), Pairs(sample=0.0)):  # of a short text all words may be so frequent that they are passed over
+        loop = loop_of("skipgram", Spec(input=split.spec, target=split.target), pairs)
+        for i, (a, b) in enumerate(pairwise(edges)):
+            loss, judged, _, _ = loop(split.ids[a:b], model, (0.0, 0.0), rng.key(0, i, "judge"), False)
+            found += [loss / judged] if judged else []
+        if found:
+            return found
+    return [float("nan")]
 
 
 def _tested(predictor: Predicting, split: WordTestSplit) -> Evaluation:

@@ -12,12 +12,11 @@ from lamina.core.config import knob
 from lamina.core.data import Data, Split
 from lamina.core.errors import DataError
 from lamina.core.spec import Spec, Text, Tokens
-from lamina.data import corpus, word_corpus
+from lamina.data import corpus, word_corpus, word_tests
 from lamina.data.corpus_files import corpus_at, is_text
 from lamina.data.report import say
 from lamina.data.tokens import Unit, tokenizer
 from lamina.data.word_tests import WordTestSplit
-from lamina.metrics import word_tests
 
 
 class Config(knobs.Config):
