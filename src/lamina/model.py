@@ -20,7 +20,7 @@ from lamina.core.data import Data, Split
 from lamina.core.errors import DataError, UsageError, unknown
 from lamina.core.events import Event
 from lamina.core.predictions import Prediction
-from lamina.core.spec import Classes, Labels, Text
+from lamina.core.spec import Classes, Labels, Text, Tokens
 from lamina.data import texts
 from lamina.data.arrays import Divisible, cut, from_arrays
 from lamina.data.given import checked_weight, inputs_of, rows_of
@@ -158,8 +158,8 @@ class Model:
         if self._learned is None:
             return
         old, new = self._learned.spec, data.spec
-        known_words = [one.input.words if isinstance(one.input, Text) else () for one in (old, new)]
-        if (old.input.shape, old.target) != (new.input.shape, new.target) or known_words[0] != known_words[1]:
+        words = isinstance(old.input, Text | Tokens) and old.input != new.input
+        if (old.input.shape, old.target) != (new.input.shape, new.target) or words:
             raise DataError(f"data like those of the first fit: inputs {old.input.shape}, {old.target.size} {old.target.kind}",
                             f"inputs {new.input.shape}, {new.target.size} {new.target.kind}", "Make a new lm.Model for other data.")
 
@@ -197,7 +197,7 @@ class Model:
     def _check_fits(self, split: Split) -> None:
         spec = self._known().spec
         shape = tuple(split.batch(torch.arange(1))["x"].shape[1:]) if len(split) else ()
-        if shape != spec.input.shape and not (isinstance(spec.input, Text) and len(shape) == 1):
+        if shape != spec.input.shape and not (isinstance(spec.input, Text | Tokens) and len(shape) == 1):
             raise DataError(f"rows of the shape that the model was trained on, {spec.input.shape}", f"`{shape}`",
                             "Give data of that shape.")
 

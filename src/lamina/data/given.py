@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from lamina.core.errors import DataError, quoted
-from lamina.core.spec import Classes, Image, Input, Labels, Spec, Table, Text
+from lamina.core.spec import Classes, Image, Input, Labels, Spec, Table, Text, Tokens
 from lamina.data import texts
 from lamina.data.arrays import ArraySplit, Divisible
 from lamina.data.inputs import read_all
@@ -48,7 +48,7 @@ def inputs_of(spec: Input, x: Any) -> tuple[Sequence[Any], bool]:
     """
     if isinstance(x, str | Path | Mapping):
         return [x], True
-    if isinstance(spec, Text):
+    if isinstance(spec, Text | Tokens):
         return [str(one) for one in x], False
     if isinstance(spec, Table) and hasattr(x, "columns"):  # a frame of polars or pandas
         return [dict(zip(x.columns, row, strict=True)) for row in x.to_numpy().astype(object)], False

@@ -154,7 +154,7 @@ def _given(word: str) -> list[str]:
 
 def _looked(answer: Prediction, folder: Path, name: str) -> dict[str, str]:
     """Write where a translation looked, where it did."""
-    return {"attention": _save(answer, folder, name[:60])} if isinstance(answer, Translation) and answer.looked is not None else {}
+    return {"drawn": _save(answer, folder, name[:60])} if isinstance(answer, Translation) and answer.looked is not None else {}
 
 
 def _drawn(reason: Why | None, folder: Path, name: str) -> dict[str, str]:
