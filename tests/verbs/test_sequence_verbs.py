@@ -1,5 +1,6 @@
 """Every verb on tiny runs of texts: translate, tag, embed, write; from the command line and from Python."""
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ def test_look_finds_pairs_that_do_not_align(tmp_path: Path) -> None:
     rows = [[names[i] for i in chance.integers(0, len(names), 8)] for _ in range(400)]
     said = [[word.upper() for word in row] for row in rows]
     for shifted in (True, False):
-        moved = said[:200] + (said[201:221] + [said[200]] if shifted else said[200:221]) + said[221:]
+        moved = [*said[:200], *(said[201:221] if shifted else said[200:220]), *([said[200]] if shifted else [said[220]]), *said[221:]]
         path = tmp_path / f"p{shifted}.tsv"
         path.write_text("".join(f"{' '.join(a)} !\t{' '.join(b)} ?\n" for a, b in zip(rows, moved, strict=True)))
         problems = {one["name"] for one in one_object("look", path, "header=false", "--out", tmp_path / "look")["problems"]}
@@ -125,7 +126,7 @@ def test_knobs_after_predict_change_the_answer_and_wrong_ones_are_refused(runs: 
     other = one_object("predict", runs["write"], "der ", "length=40", "seed=2")["predictions"][0]["text"]
     assert once == again != other
     assert len(once) == 40
-    greedy = [one_object("predict", runs["write"], "der ", "length=40", "temperature=0", f"seed={s}")["predictions"][0]["text"] for s in (1, 2)]
+    greedy = [one_object("predict", runs["write"], "der ", "length=40", "temperature=0", f"seed={s}") for s in (1, 2)]
     assert greedy[0] == greedy[1]
     refused(lamina("predict", runs["write"], "der ", "temperature=-1"), "`write.temperature`", "`-1`")
     refused(lamina("predict", runs["translate"], "der Hund", "beam=0"), "`translate.beam`")
@@ -153,7 +154,8 @@ def test_words_are_asked_with_plus_and_minus(runs: dict[str, Path]) -> None:
 
 def test_vectors_are_those_that_gensim_reads(runs: dict[str, Path]) -> None:
     models = pytest.importorskip("gensim.models")
-    text, binary = (models.KeyedVectors.load_word2vec_format(str(runs["embed"] / f"vectors.{end}"), binary=end == "bin") for end in ("txt", "bin"))
+    load = models.KeyedVectors.load_word2vec_format
+    text, binary = load(str(runs["embed"] / "vectors.txt")), load(str(runs["embed"] / "vectors.bin"), binary=True)
     mine = lm.load_run(runs["embed"])._learned
     assert mine is not None
     words, vectors = mine.spec.input.words, mine.predictor.model.inputs.detach().numpy()
@@ -167,7 +169,8 @@ def test_questions_about_words_are_asked_by_evaluate(runs: dict[str, Path], tmp_
     analogies, pairs = tmp_path / "a.txt", tmp_path / "p.tsv"
     analogies.write_text(": people\n" + "Hund Haus Mann Frau\nhund haus nobody frau\n" * 3)
     words = ["hund", "haus", "mann", "frau", "der", "sieht", "hat"]
-    pairs.write_text("one\ttwo\tscore\n" + "".join(f"{a}\t{b}\t{i + 0.5}\n" for i, (a, b) in enumerate(zip(words, words[1:] * 2, strict=False))) * 2)
+    rows = [f"{a}\t{b}\t{i + 0.5}\n" for i, (a, b) in enumerate(itertools.pairwise(words))]
+    pairs.write_text("one\ttwo\tscore\n" + "".join(rows * 2))
     found = one_object("evaluate", runs["embed"], analogies)["metrics"]
     assert found["asked"] == 3
     assert found["questions"] == 6
