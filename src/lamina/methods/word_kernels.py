@@ -108,10 +108,11 @@ def _draw(word, targets, rows, outputs, draws, random):  # type: ignore[no-untyp
     targets[0] = word
     for k in range(1, len(targets)):
         random = random * MULTIPLIER + INCREMENT
-        other = draws[(random >> np.uint64(16)) % np.uint64(len(draws))]
+        other = draws[((random >> np.uint64(32)) * np.uint64(len(draws))) >> np.uint64(32)]
         targets[k] = other if other != word else (other + 1) % len(outputs)
     for k in range(len(targets)):
-        rows[k, :] = outputs[targets[k]]
+        for d in range(rows.shape[1]):  # an assignment of slices takes twice as long
+            rows[k, d] = outputs[targets[k], d]
     return random
 
 
@@ -171,10 +172,12 @@ def skipgram(ids, words, how):  # type: ignore[no-untyped-def]
                         x[d] += error[d]
                     if not how.shared:
                         for k in range(count):
-                            outputs[targets[k], :] = rows[k]
+                            for d in range(D):
+                                outputs[targets[k], d] = rows[k, d]
             if how.moves and how.shared:
                 for k in range(count):
-                    outputs[targets[k], :] = rows[k]
+                    for d in range(D):
+                        outputs[targets[k], d] = rows[k, d]
     return loss, judged, pairs, seen
 
 
@@ -210,7 +213,8 @@ def cbow(ids, words, how):  # type: ignore[no-untyped-def]
             if how.moves:
                 _pair(mean, rows, count, rate, error, words.sigmoid)
                 for k in range(count):
-                    outputs[targets[k], :] = rows[k]
+                    for d in range(D):
+                        outputs[targets[k], d] = rows[k, d]
                 for j in range(first, end):
                     if j != i:
                         for d in range(D):
