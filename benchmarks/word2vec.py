@@ -38,12 +38,13 @@ model.wv.save_word2vec_format(out, binary=True)
 OURS = """
 import sys
 from pathlib import Path
+from lamina.core.vectors_kept import VectorFile
 from lamina.verbs.request import Request
 from lamina.verbs.train import train
 text, out, threads, epochs = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 words = {"threads": threads, "epochs": epochs, "valid_every": 1_000_000}
 found = train(Request(text, task="embed", words=words, quality="good"))
-found.setup.task.pictures(found.predictor, found.setup.data, 0)["vectors.bin"].save(Path(out))
+VectorFile(found.setup.data.spec.input.words, found.predictor.model.inputs.detach().numpy(), binary=True).save(Path(out))
 """
 
 

@@ -111,8 +111,9 @@ def _draw(word, targets, rows, outputs, draws, random):  # type: ignore[no-untyp
         other = draws[((random >> np.uint64(32)) * np.uint64(len(draws))) >> np.uint64(32)]
         targets[k] = other if other != word else (other + 1) % len(outputs)
     for k in range(len(targets)):
-        for d in range(rows.shape[1]):  # an assignment of slices takes twice as long
-            rows[k, d] = outputs[targets[k], d]
+        chosen = targets[k]  # outside of the loop, which else is not vectorized; nor is an assignment of slices
+        for d in range(rows.shape[1]):
+            rows[k, d] = outputs[chosen, d]
     return random
 
 
@@ -172,12 +173,14 @@ def skipgram(ids, words, how):  # type: ignore[no-untyped-def]
                         x[d] += error[d]
                     if not how.shared:
                         for k in range(count):
+                            told = targets[k]
                             for d in range(D):
-                                outputs[targets[k], d] = rows[k, d]
+                                outputs[told, d] = rows[k, d]
             if how.moves and how.shared:
                 for k in range(count):
+                    told = targets[k]
                     for d in range(D):
-                        outputs[targets[k], d] = rows[k, d]
+                        outputs[told, d] = rows[k, d]
     return loss, judged, pairs, seen
 
 
@@ -213,8 +216,9 @@ def cbow(ids, words, how):  # type: ignore[no-untyped-def]
             if how.moves:
                 _pair(mean, rows, count, rate, error, words.sigmoid)
                 for k in range(count):
+                    told = targets[k]
                     for d in range(D):
-                        outputs[targets[k], d] = rows[k, d]
+                        outputs[told, d] = rows[k, d]
                 for j in range(first, end):
                     if j != i:
                         for d in range(D):
