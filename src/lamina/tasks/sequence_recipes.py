@@ -23,6 +23,7 @@ def pairs(data: Data, quality: Quality) -> Choice:
     })  # fmt: skip
     size = {"hidden": 128, "embedding": 64, "dropout": 0.3} if letters else {"hidden": 256, "embedding": 256, "dropout": 0.4}
     return Choice("seq2seq", "teacher_forcing", common | size | {
+        "warmup": 0.05,
         "epochs": _epochs((5 if letters else 10) * share * more, MOST_PAIR_EPOCHS), "batch": 64 if letters else 128,
         "learning_rate": 4e-3 if letters else 3e-3,
     }, other=transformer)  # fmt: skip
@@ -37,8 +38,8 @@ def text(data: Data, quality: Quality) -> Choice:
         "epochs": _epochs(5 * more, MOST_TEXT_EPOCHS), "width": 256, "layers": 4, "batch": 32, "stretch": 128, "learning_rate": 1e-3,
     })  # fmt: skip
     return Choice("lstm", "next_token", common | {
-        "epochs": _epochs({"fast": 2.0, "good": 6.0, "best": 15.0}[quality] * more, MOST_TEXT_EPOCHS), "hidden": 384, "embedding": 384,
-        "layers": 2, "stretch": 64, "learning_rate": 4e-3, "dropout": 0.3,
+        "epochs": _epochs({"fast": 2.0, "good": 6.0, "best": 15.0}[quality] * more, MOST_TEXT_EPOCHS), "hidden": 512, "embedding": 512,
+        "layers": 2, "stretch": 64, "learning_rate": 3e-3, "dropout": 0.4,
     }, other=transformer)  # fmt: skip
 
 
