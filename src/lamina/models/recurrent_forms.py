@@ -105,6 +105,11 @@ class WritesOn(nn.Module):
         if config.tied and config.embedding == config.hidden:
             self.head.weight = self.embedding.weight
 
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Logits (B, T, V) of what follows each of `tokens`."""
+        logits: torch.Tensor = self.head(self.read(tokens, {})[0])
+        return logits
+
     def read(self, tokens: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
         """Features (B, T, H), from which `head` tells what follows, and the state then."""
         e = self.dropout(self.embedding(tokens))

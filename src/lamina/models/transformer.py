@@ -220,6 +220,11 @@ class WritesOn(nn.Module):
         self.head = nn.Linear(config.width, spec.input.size)
         self.head.weight = self.embedding.weight
 
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Logits (B, T, V) of what follows each of `tokens`."""
+        logits: torch.Tensor = self.head(self.read(tokens, {})[0])
+        return logits
+
     def read(self, tokens: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
         """Features (B, T, D), from which `head` tells what follows, and the keys and values of all that was read."""
         y = self.dropout(self.embedding(tokens) * self.width**0.5)

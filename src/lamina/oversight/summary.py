@@ -10,9 +10,10 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from lamina.core.speaker import Speaker
-from lamina.core.spec import Actions, Image, Spec, Tokens
+from lamina.core.spec import Actions, Image, Spec, Text, Tokens
 
 ROWS = 2  # of the forward pass: one would hide a layer that mixes rows up
+PLACES = 16  # of a text, which may be as long as one likes
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,14 @@ class Trace:
 def layers(model: nn.Module, spec: Spec) -> list[Layer]:
     """The layers of `model`, from two empty rows of the spec's input in evaluation mode."""
     assert not isinstance(spec.input, Actions), "actions are a target"
-    dtype = torch.uint8 if isinstance(spec.input, Image) else torch.int32 if isinstance(spec.input, Tokens) else torch.float32
+    dtype = torch.uint8 if isinstance(spec.input, Image) else torch.int32 if isinstance(spec.input, Text | Tokens) else torch.float32
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     training = model.training
     model.eval()
     try:
         with torch.no_grad(), Trace(model) as trace:
-            x = torch.zeros(ROWS, *spec.input.shape, dtype=dtype, device=device)
+            shape = (min(PLACES, spec.input.length),) if isinstance(spec.input, Text | Tokens) else spec.input.shape
+            x = torch.zeros(ROWS, *shape, dtype=dtype, device=device)
             model(x, torch.zeros(ROWS, 1, dtype=torch.int32, device=device)) if isinstance(model, Speaker) else model(x)
     finally:
         model.train(training)
