@@ -15,11 +15,10 @@ from lamina.baselines.rivals import Judge, judged
 from lamina.baselines.tables import constant, log_probabilities
 from lamina.core.batch import Batch
 from lamina.core.data import Data, Split, batches
-from lamina.core.spec import Text
+from lamina.core.spec import FIRST_WORD, Text
 from lamina.core.task import Evaluation
 
 STRENGTHS = (1.0, 4.0, 16.0)  # inverse penalties of the strong rival that are tried
-FIRST_WORD = 2  # 0 fills up, 1 is an unknown word
 LEAST_TEXTS = 2  # that hold a pair of neighbours which is counted
 Counts = Any  # scipy's csr matrix (N, F)
 

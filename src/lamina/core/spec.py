@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 IGNORED = 255  # of a mask: a pixel that is neither learned nor judged
 FILL, UNKNOWN, BEGIN, END = range(4)  # tokens that are no part of a text: what fills a short one up, what is not known, and its two ends
+FIRST_WORD = 2  # of a `Text`, which has no marks of its ends
 
 
 class _Part(BaseModel):

@@ -1,7 +1,7 @@
 """Data in memory: whole tensors, so that a batch is one gather."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from lamina.core.spec import Classes, Image, Labels, Numbers, Spec, Vector
 from lamina.data.manner import manner_of
 from lamina.data.split import grouped_parts, last_part, stratified_parts
 
+PARTS = ("train", "valid", "test")
 TEST_SHARE, VALID_SHARE, MOST_VALID = 0.2, 0.15, 5000
 
 
@@ -121,6 +122,18 @@ def cut(name: str, spec: Spec, rows: Divisible, seed: int, given: Given = Given(
         rows, valid = rows.part(keep), rows.part(held)
     account = Account(used=len(rows) + len(valid) + len(test))
     return Data(name, spec, rows, valid, test, sheet, account)
+
+
+def cut_by_parts(name: str, spec: Spec, whole: Divisible, parts: np.ndarray, said: Given, seed: int) -> Data:
+    """Parts as they are named, (N,) of `PARTS`; of train and one other, that one is the test and validation is cut from train.
+    said: what is said of each row of `whole`."""
+    places = {part: torch.from_numpy(np.flatnonzero(parts == part)) for part in PARTS}
+    if not len(places["train"]):
+        raise DataError(f"a part `train` in `{name}`", "none", "Name the file or folder of the training texts `train`.")
+    held = {part: whole.part(places[part]) for part in ("valid", "test") if len(places[part])}
+    test, valid = held.get("test", held.get("valid")), held.get("valid") if "test" in held else None
+    mine = replace(said.part(places["train"]), valid=valid, test=test)
+    return cut(name, spec, whole.part(places["train"]), seed, mine)
 
 
 def _parts(y: torch.Tensor, given: Given, share: float, seed: int, stream: str) -> tuple[torch.Tensor, torch.Tensor]:

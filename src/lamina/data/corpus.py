@@ -1,8 +1,6 @@
 """From one long text to `Data` of which tokens can be learned to follow one another: the first part to train, then validation, the last
 tenth as test, as a text is not shuffled; tokens are learned from the first part alone. What is larger than memory is kept in a file."""
 
-import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
@@ -14,7 +12,7 @@ from lamina.core.data import Account, Data
 from lamina.core.errors import DataError
 from lamina.core.spec import UNKNOWN, Next, Spec, Tokens
 from lamina.data.corpus_split import CorpusSplit
-from lamina.data.sources import cache_folder
+from lamina.data.kept_ids import KeptIds
 from lamina.data.tokens import Unit, learn, tokenizer
 
 PARTS = ("train", "valid", "test")
@@ -44,7 +42,7 @@ def data_of(name: str, chunks: Chunks, config: Config, stamp: str) -> Data:
     unit: Unit = ("character" if length <= OF_CHARACTERS else "bpe") if config.unit == "auto" else config.unit
     size = config.tokens or (5000 if unit == "character" else min(max(length // CHARACTERS_A_TOKEN, FEWEST_TOKENS), MOST_TOKENS))
     tokens = learn((t for part, t in _parted(chunks(), [min(cuts[0], LEARNED_FROM), *cuts[1:]]) if part == 0), unit, size, LENGTH)
-    ids, bounds = _encoded(chunks, tokens, cuts, hashlib.sha256(f"{stamp}{tokens}".encode()).hexdigest()[:24])
+    ids, bounds = _encoded(chunks, tokens, cuts)
     spec = Spec(input=tokens, target=Next(size=tokens.size))
     splits = {part: CorpusSplit(ids[a:b], tokens) for part, a, b in zip(PARTS, (0, *bounds), bounds, strict=False)}
     if any(len(split.ids) < 2 for split in splits.values()):
@@ -79,7 +77,7 @@ def _parted(chunks: Iterable[str], cuts: list[int]) -> Iterator[tuple[int, str]]
         yield part, chunk
 
 
-def _encoded(chunks: Chunks, tokens: Tokens, cuts: list[int], key: str) -> tuple[np.ndarray, list[int]]:
+def _encoded(chunks: Chunks, tokens: Tokens, cuts: list[int]) -> tuple[np.ndarray, list[int]]:
     """All tokens, and where each part ends among them."""
     made = tokenizer(tokens)
     sizes, found, kept = [0] * len(PARTS), list[np.ndarray](), None
@@ -87,40 +85,20 @@ def _encoded(chunks: Chunks, tokens: Tokens, cuts: list[int], key: str) -> tuple
         for part, text in _parted(chunks(), cuts):
             ids = made.encode([text])[0]
             sizes[part] += len(ids)
-            if kept is None and sum(map(len, found)) > IN_MEMORY:
-                kept = _Kept(key)
+            if kept is None and sum(sizes) > IN_MEMORY:
+                kept = KeptIds()
             found.append(ids)
             if kept is not None:
-                kept.write(found)
+                for some in found:
+                    kept.write(some)
                 found = []
     except OSError as error:
         raise DataError("room for the tokens of a long text", f"{error}", "Free some, or set LAMINA_CACHE to another disk.") from error
     bounds = np.cumsum(sizes).tolist()
-    return (np.concatenate(found) if kept is None else kept.opened()), bounds
-
-
-class _Kept:
-    """Tokens in a file, which is mapped into memory when it is whole."""
-
-    def __init__(self, key: str) -> None:
-        self.path = cache_folder() / "corpora" / f"{key}.i4"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.part = self.path.with_suffix(f".{os.getpid()}.part")
-        self.file = self.part.open("wb")
-
-    def write(self, found: list[np.ndarray]) -> None:
-        for ids in found:
-            self.file.write(ids.astype("<i4").tobytes())
-
-    def opened(self) -> np.ndarray:
-        self.file.close()
-        self.part.replace(self.path)
-        return np.memmap(self.path, "<i4", "r")
+    return (np.concatenate(found) if kept is None else kept.mapped()), bounds
 
 
 def _first(chunks: Iterable[str], count: int) -> Iterator[str]:
     for chunk in chunks:
         yield chunk[:count]
         return
-
-

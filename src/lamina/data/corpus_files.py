@@ -1,17 +1,16 @@
 """Long texts in files, read a stretch at a time: one file, also packed, or all the texts of a folder in the order of their names."""
 
 import codecs
-import gzip
-import lzma
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from lamina.core.errors import DataError
 from lamina.data import text_files
+from lamina.data.archives import BROKEN
+from lamina.data.table_files import open_packed
 
-PACKED: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
+PACKED = (".gz", ".xz")  # files of one text; an archive may hold several
 HEAD = 1 << 16  # bytes by which a file is known as text, and its encoding
 STRETCH = 1 << 22  # bytes that are decoded at once
 
@@ -45,13 +44,13 @@ class Corpus:
         rest = ""
         decoder = codecs.getincrementaldecoder(self._encoding(file))(errors="replace")
         try:
-            with PACKED.get(file.suffix, open)(file, "rb") as opened:
+            with open_packed(file) as opened:
                 while content := opened.read(STRETCH):
                     text = rest + decoder.decode(content)
                     end = max(text.rfind(" "), text.rfind("\n")) + 1 or len(text)
                     rest = text[end:]
                     yield text[:end].replace("\r\n", "\n")
-        except (OSError, EOFError, lzma.LZMAError) as error:
+        except BROKEN as error:
             raise DataError("a file that can be read to its end", f"`{file}`: {error}", "Restore it from a copy.") from error
         if last := rest + decoder.decode(b"", final=True):
             yield last.replace("\r\n", "\n")
@@ -60,10 +59,10 @@ class Corpus:
         """The encoding of a file by its head; DataError where it is no text."""
         if str(file) not in self.encodings:
             try:
-                with PACKED.get(file.suffix, open)(file, "rb") as opened:
+                with open_packed(file) as opened:
                     head = opened.read(HEAD)
                 self.encodings[str(file)] = text_files.decoded(_whole(head))[1]
-            except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
+            except (*BROKEN, ValueError) as error:
                 raise DataError("a file of plain text", f"`{file}`: {error}", "Save it as plain text in UTF-8.") from error
         return self.encodings[str(file)]
 

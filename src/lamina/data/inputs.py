@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from lamina.core.errors import DataError
-from lamina.core.spec import Image, Input, Table, Text, Tokens, Vector
+from lamina.core.spec import FILL, Image, Input, Table, Text, Tokens, Vector
 from lamina.data.fit import Placement, placement
 from lamina.data.pictures import as_spec, content_of, open_pixels, read_picture
 from lamina.data.tokens import tokenizer
-from lamina.data.words import FILL, encode
+from lamina.data.words import encode
 
 MOST_NUMBERS = 1 << 26  # of what is said of the places of one photo
 

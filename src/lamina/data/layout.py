@@ -1,7 +1,8 @@
 """What the folders that files lie in say of them: the part (train, valid, test) and the class."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from lamina.core.errors import DataError, quoted
 
@@ -9,6 +10,12 @@ PARTS = {
     "train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid", "dev": "valid",
     "test": "test", "testing": "test",
 }  # fmt: skip
+
+
+def by_part(files: Iterable[Path]) -> dict[str, Path]:
+    """Files named train, valid (dev) and test, in this order; {} where none is named train."""
+    named = {PARTS[stem]: one for one in files if (stem := one.name.split(".")[0].lower()) in PARTS}
+    return {part: named[part] for part in ("train", "valid", "test") if part in named} if "train" in named else {}
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,8 @@
 """Where pairs of texts lie: a table of two columns, or two files whose lines belong together, also in parts for train, valid and test."""
 
-import gzip
-import lzma
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,11 +10,12 @@ import polars as pl
 from lamina.core.data import Refusal
 from lamina.core.errors import DataError, quoted, unknown
 from lamina.data import text_files
+from lamina.data.archives import BROKEN
+from lamina.data.corpus_files import PACKED
 from lamina.data.layout import PARTS
 from lamina.data.pairs import Pairs
-from lamina.data.table_files import open_sheet
+from lamina.data.table_files import open_packed, open_sheet
 
-PACKED: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
 MOST_BYTES = 1 << 31  # of one file of lines, unpacked
 Sides = dict[str, Path]  # the file of each part for one side
 
@@ -78,12 +76,12 @@ def of_files(sides: Mapping[str, Sides], source: str = "") -> Pairs:
 def lines_of(path: Path) -> list[str]:
     """The lines of a file of plain text, also packed; DataError where it is none."""
     try:
-        with PACKED.get(path.suffix, open)(path, "rb") as file:
+        with open_packed(path) as file:
             content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise DataError(f"a file of at most {MOST_BYTES >> 30} GB", f"`{path}`", "Part it.")
         text = text_files.decoded(content)[0]
-    except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
+    except (*BROKEN, ValueError) as error:
         raise DataError("a file of plain text", f"`{path}`: {error}", "Save it as plain text in UTF-8.") from error
     return text.removeprefix("\ufeff").replace("\r\n", "\n").removesuffix("\n").split("\n")
 

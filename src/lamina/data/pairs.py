@@ -13,11 +13,10 @@ from lamina.core.config import knob
 from lamina.core.data import Account, Data, Refusal
 from lamina.core.errors import DataError
 from lamina.core.spec import Spec, Tokens
-from lamina.data.arrays import Given, cut
+from lamina.data.arrays import Given, cut_by_parts
 from lamina.data.pair_split import Lines, PairSplit
 from lamina.data.tokens import Unit, learn, tokenizer
 
-PARTS = ("train", "valid", "test")
 LOPSIDED, FEW = 6.0, 40  # a side so many times longer than the other, among sides of so many characters and more, is no translation
 COPIED = 3  # words of an equal pair from which it is a copy and no name
 CHARACTERS = 24  # characters in the middle text of each side up to which letters are the tokens: dates, names
@@ -65,7 +64,7 @@ def data_of(name: str, found: Pairs, config: Config, seed: int) -> Data:
     refused += [Refusal(found.where[i], f"longer than {config.length} tokens", f"Shorten it, or `length={2 * config.length}`.")
                 for i in kept[long].tolist()]  # fmt: skip
     kin = torch.from_numpy(np.unique(np.array(whole.heard.texts, object).astype(str), return_inverse=True)[1].reshape(-1))
-    data = _cut(name, spec, whole, parts, kin, seed)
+    data = cut_by_parts(name, spec, whole, parts, Given(groups=kin), seed)
     meaning = (*found.meaning, *_said(data, spec, kin, parts))
     account = Account(used=len(whole), refused=(*found.refused, *refused))
     return replace(data, account=account, meaning=meaning, sheet=f"`{name}`: {len(whole):,} pairs")
@@ -116,14 +115,6 @@ def _tokens(found: Pairs, kept: np.ndarray, spec: Spec) -> tuple[PairSplit, np.n
     heard = Lines.of([sides[0][i] for i in keep], [found.heard[kept[i]] for i in keep], spec.input)
     said = Lines.of([sides[1][i] for i in keep], [found.said[kept[i]] for i in keep], spec.target)
     return PairSplit(heard, said, [found.where[kept[i]] for i in keep]), np.flatnonzero(long)
-
-
-def _cut(name: str, spec: Spec, whole: PairSplit, parts: np.ndarray, kin: torch.Tensor, seed: int) -> Data:
-    """Parts as they are named; of train and one other, that one is the test and validation is cut from train."""
-    places = {part: torch.from_numpy(np.flatnonzero(parts == part)) for part in PARTS}
-    held: dict[str, Any] = {part: whole.part(places[part]) for part in ("valid", "test") if len(places[part])}
-    test, valid = held.get("test", held.get("valid")), held.get("valid") if "test" in held else None
-    return cut(name, spec, whole.part(places["train"]), seed, Given(valid, test, kin[places["train"]]))
 
 
 def _said(data: Data, spec: Spec, kin: torch.Tensor, parts: np.ndarray) -> list[str]:

@@ -4,7 +4,6 @@ on one side of a cut."""
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,12 +14,11 @@ from lamina.core.config import knob
 from lamina.core.data import Account, Data, Refusal
 from lamina.core.errors import DataError
 from lamina.core.spec import IGNORED, Spec, Tags, Tokens
-from lamina.data.arrays import Given, cut
+from lamina.data.arrays import Given, cut_by_parts
 from lamina.data.pair_split import Lines, by_length
 from lamina.data.tokens import MARKS, tokenizer
 
 MOST_LABELS = IGNORED  # so that the mark for what is ignored is no label
-PARTS = ("train", "valid", "test")
 
 
 class Config(knobs.Config):
@@ -86,7 +84,7 @@ def data_of(name: str, found: Tagged, config: Config, seed: int) -> Data:
     spec = Spec(input=Tokens(unit="word", names=(*MARKS, *often), length=config.length), target=Tags(names=labels))
     whole = _split(spec, found, keep.tolist())
     same = torch.from_numpy(np.unique(np.array(whole.words.texts, object).astype(str), return_inverse=True)[1].reshape(-1))
-    data = _cut(name, spec, whole, found.parts[keep], same, seed)
+    data = cut_by_parts(name, spec, whole, found.parts[keep], Given(groups=same), seed)
     total = sum(len(found.words[i]) for i in keep.tolist())
     meaning = (*found.meaning, f"{total:,} words in {len(keep):,} texts, {len(often):,} different ones are known; {len(labels)} labels")
     return replace(data, account=Account(len(keep), (*found.refused, *refused)), meaning=meaning, sheet=f"`{name}`: {len(keep):,} texts")
@@ -107,10 +105,3 @@ def _split(spec: Spec, found: Tagged, keep: list[int]) -> TagSplit:
     words = Lines.of(tokenizer(spec.input).encode(texts), texts, spec.input)
     labels = Lines.of([np.array([places[label] for label in found.labels[i]], np.int32) for i in keep], texts, spec.input)
     return TagSplit(words, labels, [found.where[i] for i in keep])
-
-
-def _cut(name: str, spec: Spec, whole: TagSplit, parts: np.ndarray, same: torch.Tensor, seed: int) -> Data:
-    places = {part: torch.from_numpy(np.flatnonzero(parts == part)) for part in PARTS}
-    held: dict[str, Any] = {part: whole.part(places[part]) for part in ("valid", "test") if len(places[part])}
-    test, valid = held.get("test", held.get("valid")), held.get("valid") if "test" in held else None
-    return cut(name, spec, whole.part(places["train"]), seed, Given(valid, test, same[places["train"]]))

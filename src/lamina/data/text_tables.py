@@ -16,7 +16,7 @@ from lamina.data import cells as reading
 from lamina.data import csv_text
 from lamina.data.answers import NAMES, target_name
 from lamina.data.columns import meaning
-from lamina.data.layout import PARTS
+from lamina.data.layout import by_part
 from lamina.data.sheet import Sheet
 from lamina.data.table_files import JSON, TYPED, ending, is_table, open_packed, open_sheet
 
@@ -62,9 +62,7 @@ def parts_of(path: Path) -> dict[str, Path]:
     """The files by part: one table is all of train; in a folder, those named train, valid (dev) and test."""
     if path.is_file():
         return {"train": path} if is_table(path) else {}
-    tables = [one for one in sorted(path.iterdir()) if one.is_file() and is_table(one)]
-    named = {PARTS[stem]: one for one in tables if (stem := one.name.split(".")[0].lower()) in PARTS}
-    return {part: named[part] for part in ("train", "valid", "test") if part in named} if "train" in named else {}
+    return by_part(one for one in sorted(path.iterdir()) if one.is_file() and is_table(one))
 
 
 def read(files: Mapping[str, Path], header: bool | None = None) -> TextTable:

@@ -14,12 +14,10 @@ from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.data import Account, Data, Refusal
 from lamina.core.errors import DataError
-from lamina.core.spec import Classes, Spec, Target, Text
-from lamina.data.arrays import Given, cut, target_of
+from lamina.core.spec import UNKNOWN, Classes, Spec, Target, Text
+from lamina.data.arrays import PARTS, Given, cut_by_parts, target_of
 from lamina.data.text_split import TextSplit
-from lamina.data.words import UNKNOWN, Words, read, table_of, vocabulary, without_tags
-
-PARTS = ("train", "valid", "test")
+from lamina.data.words import Words, read, table_of, vocabulary, without_tags
 
 
 class Config(knobs.Config):
@@ -57,7 +55,7 @@ def data_of(name: str, found: Labelled, target: Target, config: Config, seed: in
     kin = torch.from_numpy(together(words, found.groups)[full])
     parts = np.full(len(full), "train") if found.parts is None else found.parts[full]
     spec = Spec(input=Text(words=(), length=config.length, column=column), target=target)
-    data = _cut(name, spec, whole, parts, Given(groups=kin, moments=None if found.moments is None else found.moments[full]), seed)
+    data = cut_by_parts(name, spec, whole, parts, Given(groups=kin, moments=None if found.moments is None else found.moments[full]), seed)
     train: Any = data.train
     known = vocabulary(train.words(), words.names, config.least, config.words)
     if not known:
@@ -115,17 +113,6 @@ def _split(words: Words, found: Labelled, full: np.ndarray) -> TextSplit:
     starts = torch.from_numpy(words.starts)
     whole = TextSplit(torch.from_numpy(words.ids), (starts[:-1], starts[1:]), found.y, found.texts, found.where)
     return whole.part(torch.from_numpy(full))
-
-
-def _cut(name: str, spec: Spec, whole: TextSplit, parts: np.ndarray, said: Given, seed: int) -> Data:
-    """Parts as they are named; of train and one other, that one is the test and validation is cut from train."""
-    places = {part: torch.from_numpy(np.flatnonzero(parts == part)) for part in PARTS}
-    if not len(places["train"]):
-        raise DataError(f"a part `train` in `{name}`", "none", "Name the file or folder of the training texts `train`.")
-    held = {part: whole.part(places[part]) for part in ("valid", "test") if len(places[part])}
-    test = held.get("test", held.get("valid"))
-    mine = said.part(places["train"])
-    return cut(name, spec, whole.part(places["train"]), seed, replace(mine, valid=held.get("valid") if "test" in held else None, test=test))
 
 
 def _said(words: Words, splits: dict[str, TextSplit], spec: Spec, tags: int) -> list[str]:

@@ -1,7 +1,7 @@
 """From one long text to `Data` of which words learn what stands around them: the words that occur often enough, the most frequent first."""
 
-import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,13 +9,12 @@ from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.data import Account, Data
 from lamina.core.errors import DataError
-from lamina.core.spec import FILL, Context, Spec, Text
+from lamina.core.spec import FILL, FIRST_WORD, Context, Spec, Text
 from lamina.data.corpus_split import CorpusSplit
+from lamina.data.kept_ids import KeptIds
 from lamina.data.phrases import joined
-from lamina.data.sources import cache_folder
 from lamina.data.word_ids import WordIds, read
 
-FIRST_WORD = 2  # as in every text: 0 ends a sentence here, 1 is not used
 HELD_OUT = 0.01  # share of the text that is kept for validation, and again for the test, at most the next
 MOST_HELD_OUT = 50_000
 LEAST_WORDS = 2
@@ -33,7 +32,13 @@ class Config(knobs.Config):
 
 def data_of(name: str, chunks: Callable[[], Iterator[str]], config: Config, stamp: str, size: int) -> Data:
     """The text as data to learn from; DataError where it has too few words. `size`: its bytes, about."""
-    found, kept = _read(chunks, size)
+    try:
+        return _data(name, _read(chunks, size), config, stamp)
+    except OSError as error:
+        raise DataError("room for the words of a long text", f"{error}", "Free some, or set LAMINA_CACHE to another disk.") from error
+
+
+def _data(name: str, found: WordIds, config: Config, stamp: str) -> Data:
     if not len(found.names):
         raise DataError("a text with words", f"none in `{name}`", "Give a longer one.")
     for _ in range(config.phrases):
@@ -44,7 +49,7 @@ def data_of(name: str, chunks: Callable[[], Iterator[str]], config: Config, stam
     if len(order) < LEAST_WORDS:
         raise DataError(f"{LEAST_WORDS} different words that stand {config.least} times in `{name}`", f"{len(order)} of "
                         f"{len(found.names):,}", "Give a longer text, or `least=1`.")
-    ids = _renamed(found, order, kept)
+    ids = _renamed(found, order)
     words = tuple(found.names[i] for i in order.tolist())
     counts = found.counts[order]
     spec = Spec(input=Text(words=words, length=LENGTH), target=Context(counts=tuple(counts.tolist())))
@@ -60,37 +65,28 @@ def data_of(name: str, chunks: Callable[[], Iterator[str]], config: Config, stam
                 fingerprint=stamp)
 
 
-def _read(chunks: Callable[[], Iterator[str]], size: int) -> tuple[WordIds, str]:
-    """The words; those of a text larger than memory in a file, whose name is given."""
+def _read(chunks: Callable[[], Iterator[str]], size: int) -> WordIds:
+    """The words; those of a text larger than memory are mapped from a file."""
     if size < 4 * IN_MEMORY:
-        return read(chunks()), ""
-    path = cache_folder() / "corpora" / f"{os.getpid()}.words"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            found = read(chunks(), lambda ids: file.write(ids.tobytes()))
-    except OSError as error:
-        raise DataError("room for the words of a long text", f"{error}", "Free some, or set LAMINA_CACHE to another disk.") from error
-    return found, str(path)
+        return read(chunks())
+    kept = KeptIds()
+    return replace(read(chunks(), kept.write), ids=[kept.mapped()])
 
 
-def _renamed(found: WordIds, order: np.ndarray, kept: str) -> np.ndarray:
+def _renamed(found: WordIds, order: np.ndarray) -> np.ndarray:
     """The numbers of the words that are learned, by frequency, rare words left out, 0 where a sentence ends."""
     table = np.full(len(found.names) + 1, -1, np.int32)
     table[order] = np.arange(len(order), dtype=np.int32) + FIRST_WORD
     table[-1] = FILL  # the number -1 is the end of a sentence
-    if not kept:
+    if not any(isinstance(ids, np.memmap) for ids in found.ids):
         new = table[np.concatenate([*found.ids, np.zeros(0, np.int32)])]
         return new[new >= 0]
-    raw, path = np.memmap(kept, np.int32, "r"), kept.removesuffix(".words") + ".i4"
-    with open(path, "wb") as file:
+    kept = KeptIds()
+    for raw in found.ids:
         for start in range(0, len(raw), IN_MEMORY // 16):
             new = table[raw[start : start + IN_MEMORY // 16]]
-            file.write(new[new >= 0].tobytes())
-    os.unlink(kept)
-    ids: np.ndarray = np.memmap(path, np.int32, "r")
-    os.unlink(path)  # it lives as long as it is mapped
-    return ids
+            kept.write(new[new >= 0])
+    return kept.mapped()
 
 
 def rows_of(spec: Spec, chunks: Iterator[str]) -> CorpusSplit:

@@ -16,7 +16,8 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-FILL, UNKNOWN, FIRST_WORD = 0, 1, 2
+from lamina.core.spec import FILL, FIRST_WORD, UNKNOWN
+
 _SAYS_LITTLE = r".,;:\"'’“”()\[\]{}<>/\\|_–—…-"
 _NO_SPACES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f"
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff"  # accents, vowel signs: no letters to \w

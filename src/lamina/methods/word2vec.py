@@ -5,7 +5,6 @@ With one thread a run repeats bit by bit; with several, each takes a part of the
 window in 64.
 """
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -45,19 +44,19 @@ class Config(knobs.Config):
 class Loop:
     """A compiled loop with what it needs of the text's words."""
 
-    run: Callable[..., tuple[float, int, int, int]]
+    kernels: Any  # the module of the loops, which needs numba
+    name: str
     config: Config
     keep: np.ndarray
     draws: np.ndarray
 
     def __call__(self, ids: np.ndarray, model: Any, rates: tuple[float, float], seed: int, moves: bool) -> tuple[float, int, int, int]:
         """(loss, judged pairs, pairs, words) of a stretch of text."""
-        from lamina.methods.word_kernels import SIGMOID, How, Words
-
         inputs, outputs = (one.detach().numpy() for one in (model.inputs, model.outputs))
-        c = self.config
-        how = How(c.window, c.negatives, c.shared, float(rates[0]), float(rates[1]), seed, moves)
-        return self.run(np.ascontiguousarray(ids), Words(inputs, outputs, self.keep, self.draws, SIGMOID), how)
+        c, kernels = self.config, self.kernels
+        how = kernels.How(c.window, c.negatives, c.shared, float(rates[0]), float(rates[1]), seed, moves)
+        words = kernels.Words(inputs, outputs, self.keep, self.draws, kernels.SIGMOID)
+        return getattr(kernels, self.name)(np.ascontiguousarray(ids), words, how)
 
 
 def loop_of(name: str, spec: Spec, config: Config) -> Loop:
@@ -70,7 +69,7 @@ def loop_of(name: str, spec: Spec, config: Config) -> Loop:
     except ImportError as error:
         raise missing_package("numba", "text", f"`{name}`") from error
     keep, draws = _chances(spec.target.counts, config.sample)
-    return Loop(getattr(word_kernels, name), config, keep, draws)
+    return Loop(word_kernels, name, config, keep, draws)
 
 
 @lru_cache(maxsize=4)

@@ -24,9 +24,8 @@ from lamina.core import config as knobs
 from lamina.core.batch import Batch
 from lamina.core.config import knob
 from lamina.core.errors import UsageError
-from lamina.core.spec import Spec, Text
+from lamina.core.spec import FIRST_WORD, Spec, Text
 
-FIRST_WORD = 2  # 0 fills up, 1 is an unknown word, which has a row too
 FEWEST = 2  # training texts that hold a feature which counts
 LOUDNESS = 8.0  # length of a text, so that usual learning rates suit
 MIXERS = 0x9E3779B1, 0x85EBCA77  # odd numbers, whose multiples spread over all bits

@@ -15,11 +15,9 @@ from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.errors import UsageError
 from lamina.core.speaker import State
-from lamina.core.spec import FILL, Next, Spec, Tags, Text, Tokens, Vector
+from lamina.core.spec import FILL, FIRST_WORD, Next, Spec, Tags, Text, Tokens, Vector
 from lamina.nn.dropout import Dropout
 from lamina.nn.recurrent import Kind, Recurrent, ends_of
-
-FIRST_WORD = 2
 
 
 class Config(knobs.Config):

@@ -19,7 +19,7 @@ from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.errors import UsageError
 from lamina.core.speaker import State
-from lamina.core.spec import FILL, Next, Spec, Tags, Text, Tokens
+from lamina.core.spec import FILL, FIRST_WORD, Next, Spec, Tags, Text, Tokens
 from lamina.nn.positions import angles, sines, turned
 
 MOST_KEPT = 512  # places of which keys and values are kept while a text is written
@@ -244,7 +244,7 @@ class Reader(nn.Module):
         super().__init__()
         assert isinstance(spec.input, Text | Tokens), "texts"
         self.in_step = isinstance(spec.target, Tags)
-        self.encoder = Stack(spec.input.size if isinstance(spec.input, Tokens) else len(spec.input.words) + 2, config)
+        self.encoder = Stack(spec.input.size if isinstance(spec.input, Tokens) else len(spec.input.words) + FIRST_WORD, config)
         self.head = nn.Linear(config.width, spec.target.size)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,7 @@ from torch import nn
 from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.errors import UsageError
-from lamina.core.spec import Context, Spec, Text
+from lamina.core.spec import FIRST_WORD, Context, Spec, Text
 
 
 class Config(knobs.Config):
@@ -33,5 +33,5 @@ class WordVectors(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Vectors of words (B, L) int32, as they are numbered in texts: (B, L, D); those of no word are zero."""
-        found: torch.Tensor = self.inputs[(x - 2).clamp(min=0).long()] * (x >= 2)[..., None]
+        found: torch.Tensor = self.inputs[(x - FIRST_WORD).clamp(min=0).long()] * (x >= FIRST_WORD)[..., None]
         return found

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from lamina.core.data import Data, Split, batches
 from lamina.core.errors import quoted
 from lamina.core.predictor import Predictor
-from lamina.core.spec import Boxes, Image, Mask, Spec, Table, Text, Vector
+from lamina.core.spec import FILL, UNKNOWN, Boxes, Image, Mask, Spec, Table, Text, Vector
 from lamina.oversight.features import last_input
 
 MOST_KEPT, MOST_COMPARED = 1000, 300
@@ -27,7 +27,6 @@ ROWS_A_NEIGHBOUR = 100  # k is a hundredth of the rows, so that it stays inside 
 THUMBNAIL = 8  # places a side
 QUANTILE = 0.99
 AT_ONCE = 256  # rows of one forward pass
-UNKNOWN_WORD = 1
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ def _filled(x: torch.Tensor, value: float) -> torch.Tensor:
 
 def _unknown(x: torch.Tensor) -> torch.Tensor:
     """The share of unknown words of each text (N, L)."""
-    return (x == UNKNOWN_WORD).sum(1).float() / (x != 0).sum(1).clamp_min(1)
+    return (x == UNKNOWN).sum(1).float() / (x != FILL).sum(1).clamp_min(1)
 
 
 def _outside(row: torch.Tensor, kept: Mapping[str, torch.Tensor], kind: Vector | Table) -> str:

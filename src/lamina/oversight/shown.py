@@ -5,13 +5,12 @@ from typing import Any
 import torch
 
 from lamina.core.data import Split
-from lamina.core.spec import Image, Input, Table, Text, Vector
+from lamina.core.spec import FIRST_WORD, Image, Input, Table, Text, Vector
 from lamina.oversight.page import Html, figure, picture, tag
 
 MOST_COLUMNS, MOST_WORDS = 12, 60
 SMALL = 48  # pixels a side, below which a picture is shown with sharp edges
 SIDE = 112  # of a photo in the page
-FIRST_WORD = 2  # 0 fills up, 1 is an unknown word
 
 
 def drawn(kind: Input, x: torch.Tensor, caption: Any) -> Html:

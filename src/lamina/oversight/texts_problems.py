@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from lamina.core.spec import Text
+from lamina.core.spec import FILL, UNKNOWN, Text
 from lamina.oversight.problems import Problem, Severity
 from lamina.oversight.rows import Rows
 from lamina.oversight.same import of_groups
 
-FILL, UNKNOWN = 0, 1
 SHORT_IS_NATURAL = 3  # words: that two texts of so few are equal says nothing
 MANY_STRANGE = 0.2  # share of a part's words that training does not know
 MANY = 0.05

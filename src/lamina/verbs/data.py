@@ -11,7 +11,7 @@ from lamina.core.errors import RunError, unknown
 from lamina.core.reader import Reader
 from lamina.core.spec import Spec
 from lamina.data import DATASETS
-from lamina.data.readers import READERS, looks_like_path, reader_for, reader_of
+from lamina.data.readers import looks_like_path, reader_for, reader_of
 from lamina.envs import episodes as envs
 
 
@@ -21,7 +21,7 @@ def load_data(name: str, config: knobs.Config | Mapping[str, Any], seed: int, ta
         return envs.load(name, seed)
     config_class = config_of(name, task)
     if isinstance(config, Mapping):
-        config = {**config, **({"task": task} if task and "task" in config_class.model_fields else {})}
+        config = {**config, **told_task(config_class, task)}
         config = knobs.build("data", config_class, knobs.assign(config, {"data": config_class}, "the data")["data"])
     if name in DATASETS:
         data: Data = DATASETS[name](config, seed)
@@ -31,13 +31,18 @@ def load_data(name: str, config: knobs.Config | Mapping[str, Any], seed: int, ta
     return replace(found, origin={"name": str(path), "knobs": config.model_dump(mode="json"), "seed": seed})
 
 
+def told_task(config_class: type[knobs.Config], task: str) -> dict[str, str]:
+    """The knob by which data that could be read for several questions are told the one that is asked."""
+    return {"task": task} if task and "task" in config_class.model_fields else {}
+
+
 def config_of(name: str, task: str = "") -> type[knobs.Config]:
     """The Config of the data behind a word; UsageError for a word that names nothing."""
     if envs.looks_like_id(name):
         return knobs.Config
     if name in DATASETS:
         return knobs.config_of(DATASETS[name])
-    if looks_like_path(name) or READERS["pairs"].suits(Path(name)):
+    if looks_like_path(name):
         return knobs.config_of(reader_of(Path(name), task))
     raise unknown("data set, file or folder", name, DATASETS, "`lamina list datasets` shows what is built in.")
 

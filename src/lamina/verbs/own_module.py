@@ -86,35 +86,29 @@ def _cannot_run(x: torch.Tensor, ran: Sequence[Layer], error: Exception) -> Usag
 
 def _check_shape(spec: Spec, output: Any, last: Sequence[Layer]) -> None:
     size, what = spec.target.size, {"classes": "class", "labels": "label", "numbers": "number"}[spec.target.kind]
-    if isinstance(output, torch.Tensor) and output.shape == (ROWS, size) and output.is_floating_point():
+    if _has_shape(output, (size,)):
         return
-    came = shape_text(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
     flatten = "nn.Flatten() and " if isinstance(spec.input, Image) and isinstance(output, torch.Tensor) and output.ndim > 2 else ""
-    raise UsageError(f"an output (B, {size}), one value for each {what} of the target", f"`{came}` from {_place(last)}",
+    raise UsageError(f"an output (B, {size}), one value for each {what} of the target", _came(output, last),
                      f"End the module with {flatten}nn.LazyLinear({size}).")
 
 
 def _check_mask(spec: Spec, output: Any, last: Sequence[Layer]) -> None:
-    wanted = (ROWS, spec.target.size, *spec.input.shape[1:])
-    if not isinstance(output, torch.Tensor) or output.shape != wanted or not output.is_floating_point():
-        came = shape_text(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-        size = ", ".join(map(str, wanted[1:]))
-        raise UsageError(f"an output (B, {size}), one value for each class and pixel", f"`{came}` from {_place(last)}",
+    wanted = (spec.target.size, *spec.input.shape[1:])
+    if not _has_shape(output, wanted):
+        raise UsageError(f"an output (B, {', '.join(map(str, wanted))}), one value for each class and pixel", _came(output, last),
                          "Choose a network of masks, as `--model unet`, or end the module with a convolution at full size.")
 
 
 def _check_tags(spec: Spec, output: Any, places: int, last: Sequence[Layer]) -> None:
-    wanted = (ROWS, spec.target.size, places)
-    if not isinstance(output, torch.Tensor) or output.shape != wanted or not output.is_floating_point():
-        came = shape_text(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-        raise UsageError(f"an output (B, {spec.target.size}, L), one value for each label and word", f"`{came}` from {_place(last)}",
+    if not _has_shape(output, (spec.target.size, places)):
+        raise UsageError(f"an output (B, {spec.target.size}, L), one value for each label and word", _came(output, last),
                          "Choose a network that reads in step, as `--model bilstm`.")
 
 
 def _check_boxes(output: Any, last: Sequence[Layer]) -> None:
     if not isinstance(output, torch.Tensor) or output.ndim != 3 or output.shape[2] != ANSWER:
-        came = shape_text(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-        raise UsageError(f"an output (B, M, {ANSWER}): boxes, scores, classes (core/detector.py)", f"`{came}` from {_place(last)}",
+        raise UsageError(f"an output (B, M, {ANSWER}): boxes, scores, classes (core/detector.py)", _came(output, last),
                          "Choose a network that finds objects, as `--model ssd`.")
 
 
@@ -133,6 +127,15 @@ def _is_softmax(output: torch.Tensor) -> bool:
     mass, logs = output.sum(1), output.logsumexp(1)
     as_logs = bool(torch.allclose(logs, torch.zeros_like(logs), atol=1e-4))
     return as_logs or bool((output >= 0).all() and torch.allclose(mass, torch.ones_like(mass), atol=1e-4))
+
+
+def _has_shape(output: Any, wanted: tuple[int, ...]) -> bool:
+    """Whether an output is numbers of this shape for each of the rows."""
+    return isinstance(output, torch.Tensor) and output.shape == (ROWS, *wanted) and output.is_floating_point()
+
+
+def _came(output: Any, last: Sequence[Layer]) -> str:
+    return f"`{shape_text(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__}` from {_place(last)}"
 
 
 def _place(last: Sequence[Layer]) -> str:

@@ -24,7 +24,7 @@ from lamina.optim import learner as optim
 from lamina.plan import Config as LoopConfig
 from lamina.tasks import TASKS
 from lamina.verbs import own_module, start
-from lamina.verbs.data import config_of, load_data
+from lamina.verbs.data import config_of, load_data, told_task
 from lamina.verbs.request import Request
 
 
@@ -146,7 +146,7 @@ def _data_config(request: Request) -> tuple[knobs.Config, dict[str, Any]]:
     if isinstance(request.data, Data):
         return knobs.Config(), dict(request.words)
     config = config_of(request.data, request.task)
-    asked = {"task": request.task} if request.task and "task" in config.model_fields else {}
+    asked = told_task(config, request.task)
     mine = {w: v for w, v in request.words.items() if w.removeprefix("data.") in config.model_fields}
     rest = {w: v for w, v in request.words.items() if w not in mine}
     return knobs.build("data", config, {w.removeprefix("data."): v for w, v in mine.items()} | asked), rest

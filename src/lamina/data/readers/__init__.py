@@ -44,7 +44,12 @@ def reader_for(path: Path, kind: str, target: str = "") -> type[Reader]:
 
 def looks_like_path(name: str) -> bool:
     """Whether a word names a file or folder rather than something built in."""
-    return "/" in name or "\\" in name or (name != "" and Path(name).exists())  # "" would be the folder we are in
+    return "/" in name or "\\" in name or (name != "" and is_there(Path(name)))  # "" would be the folder we are in
+
+
+def is_there(path: Path) -> bool:
+    """Whether something lies at a path, or aligned files whose names begin so."""
+    return path.exists() or READERS["pairs"].suits(path)
 
 
 def reader_of(path: Path, task: str = "") -> type[Reader]:
@@ -52,7 +57,7 @@ def reader_of(path: Path, task: str = "") -> type[Reader]:
     if task in OF_TASKS:
         asked: type[Reader] = READERS[OF_TASKS[task]]
         return asked
-    if not path.exists() and not READERS["pairs"].suits(path):  # which may be what two names have in common
+    if not is_there(path):
         raise DataError("a file or folder that is there", f"`{path}`, which is not", "Check the name.")
     for name in READERS:
         reader: Any = READERS[name]

@@ -17,7 +17,7 @@ from lamina.core.errors import DataError
 from lamina.core.spec import FILL, Spec
 from lamina.data import tags
 from lamina.data.inputs import read_one
-from lamina.data.layout import PARTS
+from lamina.data.layout import by_part
 from lamina.data.pair_files import lines_of
 from lamina.data.report import say
 from lamina.data.tags import Tagged, TagSplit
@@ -96,9 +96,7 @@ class TagReader:
 def _files(path: Path) -> dict[str, Path]:
     if path.is_file():
         return {"train": path}
-    near = sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else []
-    named = {PARTS[stem]: one for one in near if (stem := one.name.split(".")[0].lower()) in PARTS}
-    return {part: named[part] for part in ("train", "valid", "test") if part in named} if "train" in named else {}
+    return by_part(sorted(one for one in path.iterdir() if one.is_file())) if path.is_dir() else {}
 
 
 def _texts(lines: Sequence[str]) -> Iterator[tuple[int, list[str], list[str]]]:
