@@ -10,7 +10,7 @@ METHODS = Registry("method", {
     "detection": "lamina.methods.detection:Detection",
     "ppo": "lamina.methods.ppo:PPO",
     "gan": "lamina.methods.gan:GAN",
-    "skipgram": "lamina.methods.skipgram:Skipgram",
+    "skipgram": "lamina.methods.skipgram:SKIPGRAM",
     "cbow": "lamina.methods.cbow:CBOW",
     "next_token": "lamina.methods.next_token:NextToken",
     "teacher_forcing": "lamina.methods.teacher_forcing:TeacherForcing",

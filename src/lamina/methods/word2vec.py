@@ -5,13 +5,15 @@ With one thread a run repeats bit by bit; with several, each takes a part of the
 window in 64.
 """
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from torch import nn
 
 from lamina.core import config as knobs
 from lamina.core import rng
@@ -83,15 +85,24 @@ def _chances(counts: tuple[int, ...], sample: float) -> tuple[np.ndarray, np.nda
     return keep.astype(np.float32), draws
 
 
-class Blocks:
-    """The steps of both methods over a text."""
+class Word2Vec:
+    """Blocks of a text, gone through by one of the two loops."""
 
-    def __init__(self, name: str, spec: Spec, config: Config, split: Split) -> None:
-        self.loop, self.config = loop_of(name, spec, config), config
+    parts: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, loop: Loop, split: Split) -> None:
+        self.loop, self.config = loop, loop.config
         if not isinstance(split, CorpusSplit):
-            raise UsageError(f"a text whose words are learned for `{name}`", "other data", "Choose another method: `lamina list methods`.")
+            raise UsageError(f"a text whose words are learned for `{loop.name}`", "other data",
+                             "Choose another method: `lamina list methods`.")
         self.ids = split.ids
         self.per_epoch = max(1, round(len(self.ids) / min(BLOCK, max(LEAST_BLOCK, len(self.ids) // BLOCKS))))
+
+    def prepare(self, model: nn.Module) -> None:
+        return None
+
+    def rates(self, model: nn.Module) -> Mapping[nn.Parameter, float]:
+        return {}
 
     def pace(self) -> Pace:
         steps = max(1, round(self.config.epochs * self.per_epoch))
@@ -123,6 +134,32 @@ class Blocks:
 
     def counters(self, step: int) -> dict[str, float]:
         return {"epoch": step / self.per_epoch, "words": step * len(self.ids) / self.per_epoch}
+
+    def state(self) -> dict[str, Any]:
+        return {}  # blocks and draws are functions of (seed, step)
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class Way:
+    """A loop by its name, and the learning rate that suits it: what is registered as a method, and called as its class would be."""
+
+    name: str
+    learning_rate: float
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """Words for the optimizer and the loop, weaker than the user's."""
+        return {"learning_rate": self.learning_rate, "optimizer": "sgd", "precision": "f32"}
+
+    def wrap(self, net: nn.Module, spec: Spec) -> nn.Module:
+        """The vectors as they are."""
+        return net
+
+    def __call__(self, spec: Spec, config: Config, split: Split) -> Word2Vec:
+        return Word2Vec(loop_of(self.name, spec, config), split)
 
 
 @lru_cache(maxsize=1)
