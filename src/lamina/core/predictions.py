@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
+from lamina.core.caption_drawn import looked_at, under
 from lamina.core.drawn import Pixels, colours, with_boxes, with_mask
 from lamina.core.weights_drawn import weights_svg
 
@@ -235,6 +236,45 @@ class Translation:
         """Write the attention as SVG: a row a token said, a column a token heard."""
         looked = np.zeros((len(self.said), len(self.heard))) if self.looked is None else self.looked
         path.write_text(weights_svg(looked, self.said, self.heard), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What was said of a photo (H, W, 3) uint8, its log-probability, its words or tokens, and where the network looked for each of them.
+
+    `looked` (T, h, w) are weights of the photo's places, of which a place of the photo is one or several; None where it does not look.
+    """
+
+    ending: ClassVar[str] = ".jpg"
+    text: str
+    log_probability: float
+    photo: Pixels = field(repr=False)
+    words: tuple[str, ...] = field(repr=False)
+    looked: np.ndarray[Any, Any] | None = field(repr=False, default=None)
+
+    def to_json(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"text": self.text, "log_probability": round(self.log_probability, 4)}
+        if self.looked is not None:
+            found["looked"] = [{"word": word, "x": x, "y": y} for word, (x, y) in zip(self.words, self._middles(), strict=True)]
+        return found
+
+    def _middles(self) -> list[tuple[float, float]]:
+        """Where each word looked most, as shares of the photo's width and height."""
+        assert self.looked is not None, "it looked"
+        places = [np.unravel_index(int(one.argmax()), one.shape) for one in self.looked]
+        h, w = self.looked.shape[1:]
+        return [(round((x + 0.5) / w, 3), round((y + 0.5) / h, 3)) for y, x in places]
+
+    def __str__(self) -> str:
+        return self.text
+
+    def drawn(self) -> Pixels:
+        """The photo over its caption, (H', W, 3) uint8."""
+        return under(self.photo, self.text)
+
+    def save(self, path: Path) -> None:
+        """Write the photo with its caption and, where the network looks, where it did for each word."""
+        _write(self.drawn() if self.looked is None else looked_at(self.photo, self.text, self.words, self.looked), path)
 
 
 @dataclass(frozen=True)

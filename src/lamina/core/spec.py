@@ -1,7 +1,7 @@
 """What the data dictates: the shape of the input and of the target. Models are built from it.
 
 Shapes leave out the batch: an `Image` batch is (B, C, H, W) uint8, a `Vector` or `Table` batch (B, D) float32, a
-`Text` or `Tokens` batch (B, L) int32 with L the longest text of the batch.
+`Series` batch (B, L, D) float32, a `Text` or `Tokens` batch (B, L) int32 with L the longest text of the batch.
 """
 
 from typing import Annotated, Literal
@@ -71,6 +71,30 @@ class Table(_Part):
     def names(self) -> tuple[str, ...]:
         """The columns that a row is written in, each once."""
         return tuple(dict.fromkeys(column.name for column in self.columns))
+
+
+class Series(_Part):
+    """What was measured at the last `past` moments, (L, D) float32, columns `names`, in their own units; of one of them, `asked`, what
+    follows is sought. `step`: days from one moment to the next, 0 where moments are only counted; `season`: moments after which it repeats,
+    1 for none; `time` and `key` are the columns of the moments and of the series' names, "" for none."""
+
+    kind: Literal["series"] = "series"
+    names: tuple[str, ...]
+    past: int
+    asked: str
+    step: float = 0.0
+    season: int = 1
+    time: str = ""
+    key: str = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.past, len(self.names)
+
+    @property
+    def place(self) -> int:
+        """Of the column that is asked for."""
+        return self.names.index(self.asked)
 
 
 class Text(_Part):
@@ -221,7 +245,7 @@ class Actions(_Part):
         return tuple(str(i) for i in range(self.size))
 
 
-Input = Annotated[Image | Vector | Table | Text | Tokens, Field(discriminator="kind")]
+Input = Annotated[Image | Vector | Table | Series | Text | Tokens, Field(discriminator="kind")]
 Target = Annotated[Classes | Labels | Numbers | Boxes | Mask | Actions | Tokens | Tags | Next | Context, Field(discriminator="kind")]
 
 

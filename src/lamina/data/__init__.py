@@ -16,6 +16,7 @@ DATASETS = Registry("data set", {
     "penguins": "lamina.data.catalog.archived:penguins",
     "weather": "lamina.data.catalog.archived:weather",
     "digit_scenes": "lamina.data.catalog.digit_scenes:digit_scenes",
+    "digit_captions": "lamina.data.catalog.digit_captions:digit_captions",
     "docstrings": "lamina.data.catalog.docstrings:docstrings",
     "dates": "lamina.data.catalog.dates:dates",
     "circles": "lamina.data.catalog.plane:circles",

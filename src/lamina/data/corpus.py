@@ -16,7 +16,8 @@ from lamina.data.kept_ids import KeptIds
 from lamina.data.tokens import Unit, learn, tokenizer
 
 PARTS = ("train", "valid", "test")
-SHARES = (0.85, 0.05, 0.1)
+HELD, TEST = 0.05, 0.1  # shares of a text for validation and test
+ENOUGH_HELD, LEAST_HELD = 20_000, 0.005  # characters that tell 0.02 nats apart are enough for validation; of very long texts, this share
 LEAST = 100  # characters of a text that anything can be learned from
 OF_CHARACTERS = 8_000_000  # characters of a text up to which they are the tokens
 IN_MEMORY = 1 << 26  # tokens
@@ -38,7 +39,7 @@ def data_of(name: str, chunks: Chunks, config: Config, stamp: str) -> Data:
     length = sum(map(len, chunks()))
     if length < LEAST:
         raise DataError(f"a text of {LEAST} characters and more", f"`{length}` in `{name}`", "Give a longer one.")
-    cuts = [int(length * SHARES[0]), int(length * (SHARES[0] + SHARES[1])), length]
+    cuts = _cuts(length)
     unit: Unit = ("character" if length <= OF_CHARACTERS else "bpe") if config.unit == "auto" else config.unit
     size = config.tokens or (5000 if unit == "character" else min(max(length // CHARACTERS_A_TOKEN, FEWEST_TOKENS), MOST_TOKENS))
     tokens = learn((t for part, t in _parted(chunks(), [min(cuts[0], LEARNED_FROM), *cuts[1:]]) if part == 0), unit, size, LENGTH)
@@ -50,10 +51,17 @@ def data_of(name: str, chunks: Chunks, config: Config, stamp: str) -> Data:
     strange = float((splits["valid"].ids[:1_000_000] == UNKNOWN).mean())
     head = "".join(_first(chunks(), 60)).replace("\n", "⏎")
     meaning = (f"{length:,} characters as {len(ids):,} tokens of {tokens.size:,} kinds ({tokens.unit}), as in `{head}`",
-               f"the first {SHARES[0]:.0%} to train on, the next {SHARES[1]:.0%} to validate, the last {SHARES[2]:.0%} as test",
+               f"the first {cuts[0] / length:.1%} to train on, the next {cuts[1] - cuts[0]:,} characters to validate, the last {TEST:.0%} as test",
                *([f"{strange:.2%} of the validation's tokens are unknown"] if strange else []))  # fmt: skip
     return Data(name, spec, splits["train"], splits["valid"], splits["test"], f"`{name}`: a text of {length:,} characters",
                 Account(used=len(ids)), meaning=meaning, fingerprint=stamp)
+
+
+def _cuts(length: int) -> list[int]:
+    """The characters at which train, valid and test end."""
+    test = int(length * (1 - TEST))
+    held = min(length * HELD, max(ENOUGH_HELD, length * LEAST_HELD))
+    return [test - int(held), test, length]
 
 
 def rows_of(spec: Spec, chunks: Iterable[str]) -> CorpusSplit:

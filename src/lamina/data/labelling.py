@@ -40,7 +40,7 @@ class Columns:
 def labelling(content: bytes, where: str, names: Sequence[str], target: str = "", group: str = "") -> Labelling:
     """The table in `content` read against the files' names. Rows without their file, or without label, are refused by row."""
     rows, head = table(content, where)
-    find = _Finder(names)
+    find = Finder(names)
     columns = _columns(rows, head, find, where, (target, group))
     found = Labelling(head[columns.label], head[columns.file])
     for number, row in rows:
@@ -48,7 +48,7 @@ def labelling(content: bytes, where: str, names: Sequence[str], target: str = ""
     return found
 
 
-def _take(found: Labelling, row: list[str], columns: Columns, find: "_Finder", place: str) -> None:
+def _take(found: Labelling, row: list[str], columns: Columns, find: "Finder", place: str) -> None:
     cells = [row[i].strip() if i < len(row) else "" for i in (columns.file, columns.label)]
     name, reason, repair = find(cells[0]), "", ""
     if name is None:
@@ -83,7 +83,7 @@ def table(content: bytes, where: str) -> tuple[list[tuple[int, list[str]]], list
     return rows[1:], [cell.strip() for cell in rows[0][1]]
 
 
-def _columns(rows: list[tuple[int, list[str]]], head: list[str], find: "_Finder", where: str, asked: tuple[str, str]) -> Columns:
+def _columns(rows: list[tuple[int, list[str]]], head: list[str], find: "Finder", where: str, asked: tuple[str, str]) -> Columns:
     some = [row for _, row in rows[:: max(1, len(rows) // SAMPLE)]]
     shares = [sum(i < len(row) and find(row[i].strip()) is not None for row in some) / max(len(some), 1) for i in range(len(head))]
     file = max(range(len(head)), key=shares.__getitem__)
@@ -114,7 +114,7 @@ def _only_label(head: list[str], file: int, group: int | None, where: str) -> in
     return named[0] if len(named) == 1 else others[0]
 
 
-class _Finder:
+class Finder:
     """The file that a cell means: by its whole name, by its last part, with or without ending, in any case."""
 
     def __init__(self, names: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ learned. The loss of the whole vocabulary is worked out in parts (nn/vocabulary_
     B  pairs    T  tokens said, with the end    D  features
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -19,9 +20,11 @@ from lamina.core.data import Split
 from lamina.core.errors import UsageError
 from lamina.core.method import Learning, Pace
 from lamina.core.speaker import Speaker
-from lamina.core.spec import BEGIN, END, FILL, UNKNOWN, Spec, Tokens
+from lamina.core.spec import BEGIN, END, FILL, UNKNOWN, Image, Spec, Tokens
 from lamina.methods.epochs import Epochs
 from lamina.nn.dropout import exchange
+from lamina.nn.scale import InputScale, rows_that_tell
+from lamina.nn.scaled import Scaled, behind_scale
 from lamina.nn.vocabulary_loss import vocabulary_loss
 
 
@@ -44,19 +47,23 @@ class TeacherForcing:
         if not isinstance(spec.target, Tokens):
             raise UsageError("texts to be said for `teacher_forcing`", f"`{spec.target.kind}` as target",
                              "Choose another method: `lamina list methods`.")
-        self.spec, self.config = spec, config
+        self.spec, self.config, self.split = spec, config, split
         self.epochs = Epochs(split, config.batch)
 
     @staticmethod
     def wrap(net: nn.Module, spec: Spec) -> nn.Module:
-        """The network as it is, as tokens have no scale; plain dropout becomes ours."""
+        """The network behind the scale of pictures; where it hears tokens, which have none, as it is. Plain dropout becomes ours."""
         if not isinstance(net, Speaker):
-            raise UsageError("a model that says sequences", f"`{type(net).__name__}`", "Choose `seq2seq` or `transformer`.")
+            raise UsageError("a model that says sequences", f"`{type(net).__name__}`", "Choose `seq2seq`, `transformer` or `captioner`.")
+        if isinstance(spec.input, Image):
+            return Scaled(net, spec)
         exchange(net)
         return net
 
     def prepare(self, model: nn.Module) -> None:
-        return None
+        """Learn the scale of pictures from the training split."""
+        if isinstance(model, Scaled) and isinstance(model.input, InputScale):
+            model.input.learn(self.split.batch(rows_that_tell(len(self.split), math.prod(self.spec.input.shape)))["x"])
 
     def rates(self, model: nn.Module) -> Mapping[nn.Parameter, float]:
         return {}
@@ -96,8 +103,9 @@ def shifted(y: torch.Tensor) -> torch.Tensor:
 def loss_of(model: Any, x: torch.Tensor, said: torch.Tensor, y: torch.Tensor, smoothing: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
     """The sum of the losses of the tokens y (B, T) that are no filling, in nats, and how many they are."""
     held = y != FILL
-    features = model.features(x, said)[held]
-    return vocabulary_loss(features, model.head, y[held].long(), smoothing), held.sum()
+    net, seen = behind_scale(model, x)
+    features = net.features(seen, said)[held]
+    return vocabulary_loss(features, net.head, y[held].long(), smoothing), held.sum()
 
 
 def hidden(x: torch.Tensor, share: float) -> torch.Tensor:

@@ -27,24 +27,25 @@ class TextFigures:
     scores: torch.Tensor
 
 
-def figures(said: Sequence[str], wanted: Sequence[str], brief: bool = False) -> TextFigures:
-    """The figures of texts said against those wanted; `brief` leaves intervals and the scores of each text out."""
+def figures(said: Sequence[str], wanted: Sequence[Sequence[str]], brief: bool = False) -> TextFigures:
+    """The figures of texts said against those wanted, any of which is right; `brief` leaves intervals and the scores of each text out."""
     try:
         from sacrebleu.metrics.bleu import BLEU
         from sacrebleu.metrics.chrf import CHRF
     except ImportError as error:
         raise missing_package("sacrebleu", "text", "the figures of translations") from error
     bleu, chrf = BLEU(force=True), CHRF()  # force: texts may look tokenized, as dates do
-    same = sum(a == b for a, b in zip(said, wanted, strict=True))
+    same = sum(a in b for a, b in zip(said, wanted, strict=True))
+    columns = [[texts[n] if n < len(texts) else None for texts in wanted] for n in range(max(map(len, wanted)))]
     draws = 1 if brief else DRAWS
     measures: dict[str, Any] = {"bleu": bleu, "chrf": chrf}
-    found = {name: one.corpus_score(list(said), [list(wanted)], n_bootstrap=draws) for name, one in measures.items()}
+    found = {name: one.corpus_score(list(said), columns, n_bootstrap=draws) for name, one in measures.items()}
     metrics = {name: float(one.score) for name, one in found.items()} | {"exact": same / len(said)}
     if brief:
         return TextFigures(metrics, {}, "", torch.empty(0))
     spread = {name: (float(one._mean - one._ci), float(one._mean + one._ci)) for name, one in found.items()}
     spread["exact"] = wilson(same, len(said))
-    each = torch.tensor([chrf.sentence_score(a, [b]).score / 100 for a, b in zip(said, wanted, strict=True)])
-    lower = BLEU(lowercase=True, force=True).corpus_score(list(said), [list(wanted)])
+    each = torch.tensor([chrf.sentence_score(a, list(b)).score / 100 for a, b in zip(said, wanted, strict=True)])
+    lower = BLEU(lowercase=True, force=True).corpus_score(list(said), columns)
     signature = f"{bleu.get_signature()}; lower-cased {lower.score:.2f}"
     return TextFigures(metrics, spread, signature, each)

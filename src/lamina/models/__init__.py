@@ -36,5 +36,6 @@ MODELS = Registry("model", {
     "bilstm": "lamina.models.lstm:bilstm",
     "gru": "lamina.models.gru:gru",
     "seq2seq": "lamina.models.seq2seq:Seq2Seq",
+    "captioner": "lamina.models.captioner:Captioner",
     "transformer": "lamina.models.transformer:transformer",
 })  # fmt: skip

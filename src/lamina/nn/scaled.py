@@ -1,5 +1,7 @@
 """A network between its input and target scales, as one model that speaks the user's units."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -55,3 +57,8 @@ class Scaled(nn.Module):
         """What the network sees of `x`: scaled, in the memory order of its weights."""
         x = self.input(x)
         return x.contiguous(memory_format=torch.channels_last) if self.channels_last else x
+
+
+def behind_scale(model: nn.Module, x: torch.Tensor) -> tuple[Any, torch.Tensor]:
+    """The network within a model, which may be asked more than its output, and what it sees of inputs `x` (B, ...)."""
+    return (model.net, model.laid_out(x)) if isinstance(model, Scaled) else (model, x)

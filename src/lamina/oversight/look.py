@@ -6,6 +6,7 @@ from typing import Any
 
 from lamina.core.data import Data
 from lamina.core.spec import Actions
+from lamina.data.caption_split import CaptionSplit
 from lamina.oversight.framing import Question
 from lamina.oversight.label_errors import Doubt
 from lamina.oversight.problems import Problem
@@ -36,6 +37,8 @@ class Look:
     @property
     def kind(self) -> str:
         """What the data are, in a word or two."""
+        if isinstance(self.data.train, CaptionSplit):
+            return "pictures with captions"
         if is_sequence(self.data):
             return kind_of(self.data)
         return "an environment" if self.rows is None else KINDS[self.data.spec.input.kind]

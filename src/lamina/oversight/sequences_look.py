@@ -41,7 +41,7 @@ def questions(data: Data, word: str) -> list[Question]:
     train, test, target = data.train, data.test, data.spec.target
     if isinstance(train, PairSplit) and isinstance(test, PairSplit):
         a, b = (guessed(side.texts[:2000]) for side in (train.heard, train.said))
-        copied = figures(test.heard.texts, test.said.texts, brief=True).metrics["chrf"]
+        copied = figures(test.heard.texts, [(text,) for text in test.said.texts], brief=True).metrics["chrf"]
         return [Question(f"How is it said otherwise? From {a} to {b}", "translate", "", command,
                          f"saying again what was heard: chrF {copied:.1f} of 100", "chrf", copied)]
     if isinstance(target, Tags):

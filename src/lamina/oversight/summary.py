@@ -11,6 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from lamina.core.speaker import Speaker
 from lamina.core.spec import Actions, Image, Spec, Text, Tokens
+from lamina.nn.scaled import behind_scale
 
 ROWS = 2  # of the forward pass: one would hide a layer that mixes rows up
 PLACES = 16  # of a text, which may be as long as one likes
@@ -73,7 +74,8 @@ def layers(model: nn.Module, spec: Spec) -> list[Layer]:
         with torch.no_grad(), Trace(model) as trace:
             shape = (min(PLACES, spec.input.length),) if isinstance(spec.input, Text | Tokens) else spec.input.shape
             x = torch.zeros(ROWS, *shape, dtype=dtype, device=device)
-            model(x, torch.zeros(ROWS, 1, dtype=torch.int32, device=device)) if isinstance(model, Speaker) else model(x)
+            net, seen = behind_scale(model, x)
+            net(seen, torch.zeros(ROWS, 1, dtype=torch.int32, device=device)) if isinstance(net, Speaker) else model(x)
     finally:
         model.train(training)
     return trace.layers()

@@ -14,7 +14,7 @@ from lamina.metrics import paired
 Answer = Literal["better", "noise", "worse"]
 TRIVIAL = ("most frequent", "mean", "same boxes", "copy", "single tokens")
 # rivals that are no strong classical model
-SIMPLE = (*TRIVIAL, "linear", "naive Bayes", "by place", "dictionary", "bigrams", "most frequent of each word")
+SIMPLE = (*TRIVIAL, "linear", "naive Bayes", "by place", "dictionary", "bigrams", "nearest picture", "most frequent of each word")
 FIGURES = ("f1", "picture_iou", "text_accuracy", "chrf", "accuracy", "rmse", "loss")  # that rows have scores of: the first that both have
 MEANS = FIGURES[:4]  # rows score a share of their own
 SHARES = frozenset({"accuracy", *MEANS})  # of `accuracy` rows score 1 or 0, of `rmse` their squared error, of `loss` their mean loss

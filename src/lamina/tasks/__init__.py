@@ -7,6 +7,7 @@ TASKS = Registry("task", {
     "regress": "lamina.tasks.regress:Regress",
     "detect": "lamina.tasks.detect:Detect",
     "segment": "lamina.tasks.segment:Segment",
+    "caption": "lamina.tasks.caption:Describe",
     "translate": "lamina.tasks.translate:Translate",
     "tag": "lamina.tasks.tag:Tag",
     "embed": "lamina.tasks.embed:Embed",

@@ -3,11 +3,12 @@
 from typing import Any
 
 from lamina.core.data import Data
-from lamina.core.spec import Tokens
+from lamina.core.spec import Image, Tokens
 from lamina.core.task import Choice, Quality
 
 ENOUGH_TEXTS, ENOUGH_WORDS, MOST_EPOCHS = 20_000, 5_000_000, 20.0
 ENOUGH_PAIRS, MOST_PAIR_EPOCHS = 30_000, 200.0  # of fewer pairs, each is shown more often
+ENOUGH_CAPTIONS, PHOTO = 8_000, 96  # captions; pixels of the longer side from which pictures are photos
 ENOUGH_TOKENS, MOST_TEXT_EPOCHS = 1_000_000, 40.0
 
 
@@ -27,6 +28,20 @@ def pairs(data: Data, quality: Quality) -> Choice:
         "epochs": _epochs((5 if letters else 10) * share * more, MOST_PAIR_EPOCHS), "batch": 64 if letters else 128,
         "learning_rate": 4e-3 if letters else 3e-3,
     }, other=transformer)  # fmt: skip
+
+
+def captions(data: Data, quality: Quality) -> Choice:
+    """A decoder that looks at the maps of a network of pictures: of photos one that has seen ImageNet and keeps its weights."""
+    image = data.spec.input
+    assert isinstance(image, Image), "captions are of pictures"
+    share = {"fast": 0.5, "good": 1.0, "best": 2.0}[quality] * max(1.0, ENOUGH_CAPTIONS / len(data.train)) ** 0.5
+    words: dict[str, Any] = {"schedule": "cosine", "warmup": 0.05, "clip": 1.0, "batch": 64, "hidden": 256, "embedding": 256}
+    anew = words | {"backbone": "compact", "stride": 8, "still": False, "epochs": _epochs(15 * share, MOST_PAIR_EPOCHS), "learning_rate": 2e-3}
+    if max(image.height, image.width) < PHOTO:
+        return Choice("captioner", "teacher_forcing", anew)
+    seen = words | {"backbone": "efficientnet_lite0", "stride": 16, "still": True, "dropout": 0.5,
+                    "epochs": _epochs(10 * share, MOST_PAIR_EPOCHS), "learning_rate": 1e-3}  # fmt: skip
+    return Choice("captioner", "teacher_forcing", seen, scratch=Choice("captioner", "teacher_forcing", anew))
 
 
 def text(data: Data, quality: Quality) -> Choice:

@@ -6,30 +6,20 @@ from typing import Any, ClassVar
 import torch
 
 from lamina.baselines.translation import Say, of_pairs
-from lamina.core import config as knobs
-from lamina.core.config import knob
-from lamina.core.data import Data, Split, batches
+from lamina.core.data import Data, Split
 from lamina.core.predictions import Drawable, Prediction, Translation
 from lamina.core.spec import FILL, Spec, Tokens
 from lamina.core.task import Choice, Evaluation, Predicting, Quality, Takes
 from lamina.data.inputs import read_all
 from lamina.data.pair_split import PairSplit
 from lamina.data.tokens import tokenizer
-from lamina.methods.teacher_forcing import loss_of, shifted
 from lamina.metrics.translation import figures
-from lamina.nn.beam_search import Said, Search, search
+from lamina.nn.beam_search import Said
+from lamina.tasks import saying
+from lamina.tasks.saying import AT_ONCE, Config
 from lamina.tasks.sequence_recipes import pairs as recipe
 
-AT_ONCE = 64  # pairs
 SHOWN = 3  # answers whose attention is drawn after training
-
-
-class Config(knobs.Config):
-    """How an answer is searched."""
-
-    beam: int = knob(5, "answers that are followed side by side", low=1, high=100)
-    length_penalty: float = knob(0.6, "power by which long answers are favoured", low=0, high=5)
-    coverage: float = knob(0.0, "weight of having looked at everything", low=0, high=5)
 
 
 class Translate:
@@ -52,10 +42,9 @@ class Translate:
 
     def evaluate(self, predictor: Predicting, split: Split, seed: int, brief: bool = False) -> Evaluation:
         assert isinstance(split, PairSplit), "pairs of texts"
-        said = _texts(predictor, split, Search(1) if brief else self._search())
-        found = figures(said, split.said.texts, brief)
-        loss = _loss(predictor, split)
-        metrics = {**found.metrics, "loss": loss}
+        said = _texts(predictor, split, self.config, brief)
+        found = figures(said, [(text,) for text in split.said.texts], brief)
+        metrics = {**found.metrics, "loss": saying.loss(predictor, split)}
         if brief:
             return Evaluation(metrics)
         worst = found.scores.argsort()[:20].tolist()
@@ -67,7 +56,7 @@ class Translate:
 
     def baselines(self, data: Data) -> dict[str, Evaluation]:
         def judge(say: Say, split: PairSplit) -> Evaluation:
-            found = figures(say(split.heard.texts), split.said.texts)
+            found = figures(say(split.heard.texts), [(text,) for text in split.said.texts])
             return Evaluation(found.metrics, found.intervals, {"signature": found.signature}, found.scores)
 
         return of_pairs(data, judge)
@@ -79,39 +68,25 @@ class Translate:
 
     def predict(self, predictor: Predicting, spec: Spec, inputs: Iterable[Any]) -> list[Prediction]:
         x = read_all(spec.input, inputs)
-        answers = [one for part in x.split(AT_ONCE) for one in _said(predictor, part, self._search())]
+        answers = [one for part in x.split(AT_ONCE) for one in saying.answers(predictor, part, self.config.search(_most(part)))]
         return [_translation(row, answer, spec) for row, answer in zip(x, answers, strict=True)]
 
-    def _search(self) -> Search:
-        return Search(self.config.beam, alpha=self.config.length_penalty, beta=self.config.coverage)
+
+def _most(x: torch.Tensor) -> int:
+    """The most tokens that are said of tokens (B, S)."""
+    return 2 * x.shape[1] + 20
 
 
-def _said(predictor: Predicting, x: torch.Tensor, how: Search) -> list[Said]:
-    most = 2 * x.shape[1] + 20 if x.ndim == 2 else how.most
-    with predictor.asked() as model:
-        return search(model, x.to(predictor.device), Search(how.beam, most, how.alpha, how.beta))
-
-
-def _texts(predictor: Predicting, split: PairSplit, how: Search) -> list[str]:
+def _texts(predictor: Predicting, split: PairSplit, config: Config, brief: bool) -> list[str]:
     """What is said of each row of a split; rows of about the same length are asked together."""
     order = split.heard.lengths.argsort()
     found: list[list[int]] = [[]] * len(split)
     for part in order.split(AT_ONCE):
-        for i, one in zip(part.tolist(), _said(predictor, split.batch(part)["x"], how), strict=True):
+        x = split.batch(part)["x"]
+        for i, one in zip(part.tolist(), saying.answers(predictor, x, config.search(_most(x), brief)), strict=True):
             found[i] = one.tokens
     decode = tokenizer(split.said.spec).decode
     return [decode(tokens) for tokens in found]
-
-
-def _loss(predictor: Predicting, split: Split) -> float:
-    """The mean loss of a token, in nats."""
-    total = count = 0.0
-    with predictor.asked() as model:
-        for batch in batches(split, AT_ONCE):
-            batch = batch.to(predictor.device)
-            loss, tokens = loss_of(model, batch["x"], shifted(batch["y"]), batch["y"])
-            total, count = total + loss.item(), count + tokens.item()
-    return total / count
 
 
 def _translation(row: torch.Tensor, answer: Said, spec: Spec) -> Translation:

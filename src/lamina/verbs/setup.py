@@ -13,6 +13,7 @@ from lamina.core import rng
 from lamina.core.data import Data
 from lamina.core.errors import UsageError, quoted
 from lamina.core.method import Method, SemiSupervised
+from lamina.core.speaker import Speaker
 from lamina.core.spec import Spec
 from lamina.core.task import Choice, Task
 from lamina.data.report import say
@@ -58,7 +59,7 @@ def prepare(request: Request) -> Setup:
     rng.reseed(request.seed, 0, "weights")
     net = request.net or network(choice.model, data.spec, configs["model"])
     model = method_class.wrap(net, data.spec)
-    if isinstance(model, Scaled):
+    if isinstance(model, Scaled) and not isinstance(net, Speaker):  # which is asked with what was said
         own_module.check(model, data.spec, data.train.batch(torch.arange(2) % len(data.train))["x"])
     method.prepare(model)
     origin, anew = _begin(request, choice, found, model, data.spec)

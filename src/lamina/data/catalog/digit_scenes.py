@@ -73,8 +73,8 @@ class Scenes:
 
 def digit_scenes(config: Config, seed: int) -> Data:
     """9,000 pictures with one to three digits on textured grounds: boxes, or masks."""
-    pools, source = _pools()
-    parts = {part: _made(pools[part], count, part, config) for part, count in SIZES.items()}
+    found, source = pools()
+    parts = {part: _made(found[part], count, part, config) for part, count in SIZES.items()}
     names = tuple("0123456789")
     target: Boxes | Mask = Boxes(names=names)
     if config.masks:
@@ -86,7 +86,7 @@ def digit_scenes(config: Config, seed: int) -> Data:
                 fingerprint=source)
 
 
-def _pools() -> tuple[dict[str, Digits], str]:
+def pools() -> tuple[dict[str, Digits], str]:
     """Digits for each part, none in two, and what they are; a run that began with others is told so by its fingerprint."""
     random = np.random.default_rng(rng.key(0, 0, "digit_scenes"))
     try:
@@ -121,9 +121,9 @@ def _made(digits: Digits, count: int, part: str, config: Config) -> Scenes:
     order = iter(np.resize(random.permutation(len(digits.classes)), count * MOST).tolist())
     x, masks = np.empty((count, 3, SIDE, SIDE), np.uint8), np.zeros((count, SIDE, SIDE), np.uint8)
     found: list[tuple[int, int, tuple[int, ...]]] = []
-    for place, ground in enumerate(_grounds(count, part)):
+    for place, ground in enumerate(grounds(count, part)):
         wanted = [next(order) for _ in range(int(random.integers(1, config.most + 1)))]
-        chosen = [(_resized(digits.pictures[i], config.smallest, random), int(digits.classes[i])) for i in wanted]
+        chosen = [(resized(digits.pictures[i], int(random.integers(config.smallest, HIGHEST + 1)), random), int(digits.classes[i])) for i in wanted]
         drawn = _drawn(ground, masks[place], chosen, config.hidden, random)
         found += [(place, digit, box) for digit, box in drawn]
         x[place] = ground.round().clip(0, 255)
@@ -131,7 +131,7 @@ def _made(digits: Digits, count: int, part: str, config: Config) -> Scenes:
     return Scenes(x, masks, np.array(boxes, np.float32), np.array(image), np.array(classes))
 
 
-def _grounds(count: int, part: str) -> Iterator[np.ndarray]:
+def grounds(count: int, part: str) -> Iterator[np.ndarray]:
     """Textures (3, H, W) float32: a colour, and noise of several grains, which is partly the same in all three colours."""
     finest = GRAINS[-1][0]
     up = _enlarging(finest, SIDE)
@@ -163,7 +163,7 @@ def _drawn(
         top, left = int(random.integers(0, SIDE - high + 1)), int(random.integers(0, SIDE - wide + 1))
         window = np.s_[top : top + high, left : left + wide]
         solid = ink >= INK
-        colour = _colour(ground[:, *window], solid, random)
+        colour = colour_on(ground[:, *window], solid, random)
         if not solid.any() or (taken[window] & solid).sum() > hidden * solid.sum():
             continue
         alpha = np.where(taken[window], 0, ink)
@@ -174,17 +174,16 @@ def _drawn(
         yield digit, (left + int(xs[0]), top + int(ys[0]), left + int(xs[-1]) + 1, top + int(ys[-1]) + 1)
 
 
-def _resized(picture: np.ndarray, smallest: int, random: np.random.Generator) -> np.ndarray:
-    """The digit without its margin, (h, w) float32 in 0..1, of a drawn height, from the smallest on, and shape."""
+def resized(picture: np.ndarray, high: int, random: np.random.Generator) -> np.ndarray:
+    """The digit without its margin, (h, w) float32 in 0..1, of this height and a drawn shape."""
     ys, xs = np.flatnonzero(picture.any(1)), np.flatnonzero(picture.any(0))
     digit = picture[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1]
-    high = int(random.integers(smallest, HIGHEST + 1))
     wide = round(high * digit.shape[1] / digit.shape[0] * random.uniform(*WIDE))
     size = int(np.clip(wide, LEAST // 3, SIDE)), high
     return np.asarray(Picture.fromarray(digit).resize(size, Resampling.BICUBIC), np.float32) / 255
 
 
-def _colour(under: np.ndarray, solid: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def colour_on(under: np.ndarray, solid: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """A colour (3,) that stands out from the ground under a digit by at least CONTRAST levels of light."""
     light = float(LUMA @ under.mean((1, 2)))
     colour = random.uniform(0, 255, 3).astype(np.float32)

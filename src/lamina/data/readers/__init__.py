@@ -10,6 +10,7 @@ from lamina.core.registry import Registry
 READERS = Registry("reader", {
     "boxes": "lamina.data.readers.boxes:BoxReader",  # before photos: they are photos too, with more beside them
     "masks": "lamina.data.readers.masks:MaskReader",
+    "captions": "lamina.data.readers.captions:CaptionReader",
     "photos": "lamina.data.readers.photos:PhotoReader",
     "tags": "lamina.data.readers.tags:TagReader",  # before pairs: they are pairs of words and labels
     "pairs": "lamina.data.readers.pairs:PairReader",  # before texts: both have columns of texts
@@ -20,19 +21,19 @@ READERS = Registry("reader", {
 
 
 KINDS = {"image": "photos", "table": "table", "vector": "table", "text": "texts", "tokens": "pairs"}  # the reader of each kind of input
-OF_TASKS = {"translate": "pairs", "tag": "tags", "write": "corpus", "embed": "corpus"}  # by what is asked, of files that could be several
+OF_TASKS = {"translate": "pairs", "tag": "tags", "write": "corpus", "embed": "corpus", "caption": "captions"}  # by what is asked, of files that could be several
 # of targets that need their own
 SCENES = {
     "boxes": ("boxes",), "mask": ("masks", "boxes"), "next": ("corpus",), "context": ("corpus",), "tags": ("tags",),
 }  # fmt: skip
 # whose new data need not look like those learned (short, no labels), as they say themselves what is lacking
-SELF_CHECKING = ("texts", "boxes", "masks", "pairs", "tags", "corpus")
+SELF_CHECKING = ("texts", "boxes", "masks", "pairs", "tags", "corpus", "captions")
 
 
 def reader_for(path: Path, kind: str, target: str = "") -> type[Reader]:
     """The reader of files like those that a model with inputs of this `kind` and such a `target` was trained on; DataError where it cannot
     open the path."""
-    names = SCENES.get(target, (KINDS.get(kind, ""),))
+    names = ("captions",) if (kind, target) == ("image", "tokens") else SCENES.get(target, (KINDS.get(kind, ""),))
     if names[0] not in READERS or not path.exists():
         return reader_of(path)
     name = next((name for name in names if READERS[name].suits(path)), names[0])
