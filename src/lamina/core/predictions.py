@@ -9,6 +9,7 @@ import numpy as np
 
 from lamina.core.caption_drawn import looked_at, under
 from lamina.core.drawn import Pixels, colours, with_boxes, with_mask
+from lamina.core.series_drawn import series_svg
 from lamina.core.weights_drawn import weights_svg
 
 
@@ -236,6 +237,27 @@ class Translation:
         """Write the attention as SVG: a row a token said, a column a token heard."""
         looked = np.zeros((len(self.said), len(self.heard))) if self.looked is None else self.looked
         path.write_text(weights_svg(looked, self.said, self.heard), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The next numbers of the column `asked`, after those of the `past`; `came`: what then came, where it is known."""
+
+    ending: ClassVar[str] = ".svg"
+    asked: str
+    values: tuple[float, ...]
+    past: tuple[float, ...] = field(repr=False)
+    came: tuple[float, ...] = field(repr=False, default=())
+
+    def to_json(self) -> dict[str, Any]:
+        return {"asked": self.asked, "values": list(self.values)}
+
+    def __str__(self) -> str:
+        return f"{self.asked} = {', '.join(f'{value:.4g}' for value in self.values)}"
+
+    def save(self, path: Path) -> None:
+        """Write past and forecast as SVG."""
+        path.write_text(series_svg(self.past, self.values, self.came, self.asked), encoding="utf-8")
 
 
 @dataclass(frozen=True)

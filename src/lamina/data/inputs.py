@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from lamina.core.errors import DataError
-from lamina.core.spec import FILL, Image, Input, Table, Text, Tokens, Vector
+from lamina.core.spec import FILL, Image, Input, Series, Table, Text, Tokens, Vector
 from lamina.data.fit import Placement, placement
 from lamina.data.pictures import as_spec, content_of, open_pixels, read_picture
 from lamina.data.tokens import tokenizer
@@ -70,7 +70,7 @@ def read_all(spec: Input, inputs: Iterable[Any]) -> torch.Tensor:
 
 def read_one(spec: Input, one: Any) -> torch.Tensor:
     """One input in the shape that the model was trained on; pictures and texts may be tensors that were read before."""
-    if isinstance(one, torch.Tensor) and isinstance(spec, Image | Text | Tokens):
+    if isinstance(one, torch.Tensor) and isinstance(spec, Image | Series | Text | Tokens):
         return one
     if isinstance(spec, Image):
         if isinstance(one, str | Path):
@@ -78,6 +78,8 @@ def read_one(spec: Input, one: Any) -> torch.Tensor:
         if isinstance(one, bytes):
             return read_picture(one, spec, "standard input")
         return as_spec(np.asarray(one), spec, "the array")
+    if isinstance(spec, Series):
+        return _window(spec, one)
     if isinstance(spec, Text):
         return _words(spec, one)
     if isinstance(spec, Tokens):
@@ -110,6 +112,16 @@ def _tokens(spec: Tokens, one: Any) -> torch.Tensor:
     if len(found) > spec.length:
         raise DataError(f"a text of at most {spec.length} tokens", f"`{len(found)}` of them in `{one[:40]} ...`", "Part it into sentences.")
     return torch.from_numpy(found)
+
+
+def _window(spec: Series, one: Any) -> torch.Tensor:
+    """The last moments of numbers (T, D), or of (T,) where there is one column."""
+    found = torch.as_tensor(_numbers(one))
+    rows = found.reshape(-1, len(spec.names)) if found.numel() % len(spec.names) == 0 and found.ndim <= 2 else found[:0]
+    if len(rows) < spec.past or not rows.isfinite().all():
+        raise DataError(f"{spec.past} moments and more of {', '.join(spec.names)}", f"`{len(rows)}` of them",
+                        "Give a table of them, as in training, or their numbers with commas between.")
+    return rows[-spec.past :]
 
 
 def _numbers(one: Any) -> np.ndarray:

@@ -15,9 +15,12 @@ from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.errors import UsageError
 from lamina.core.speaker import State
-from lamina.core.spec import FILL, FIRST_WORD, Next, Spec, Tags, Text, Tokens, Vector
+from lamina.core.spec import FILL, FIRST_WORD, Input, Next, Numbers, Series, Spec, Table, Tags, Text, Tokens, Vector
 from lamina.nn.dropout import Dropout
 from lamina.nn.recurrent import Kind, Recurrent, ends_of
+
+
+SMALLEST_SPREAD = 1e-3  # of a window, in deviations of the whole series
 
 
 class Config(knobs.Config):
@@ -49,6 +52,7 @@ class Whole(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.embedding is None:
+            x = x.nan_to_num(0.0)  # a missing number is the usual one
             h, lengths = self.cells(x[..., None]), torch.full((len(x),), x.shape[1], device=x.device)
         else:
             x = shortened(x, self.config.places)
@@ -65,6 +69,34 @@ class Whole(nn.Module):
         if self.config.pool == "mean":
             return (h * held).sum(1) / lengths[:, None]
         return h.masked_fill(~held, -torch.inf).amax(1)
+
+
+class GoesOn(nn.Module):
+    """Scaled numbers (B, L, D) -> the next K of the asked column (B, K), as its last one and what is added to it.
+
+    Each window is seen as differences from its last moment, in units of its own spread, so that a level never seen before is none (Kim et al.
+    2022, RevIN); a weighted sum of the past goes beside the cells, as in LSTNet (Lai et al. 2018), which then learn what no sum can say.
+    """
+
+    def __init__(self, kind: Kind, spec: Spec, config: Config) -> None:
+        super().__init__()
+        assert isinstance(spec.input, Series), "series"
+        self.both, self.place = config.both, spec.input.place
+        self.cells = Recurrent(kind, len(spec.input.names), config.hidden, config.layers, config.both, config.dropout)
+        self.dropout = Dropout(config.dropout)
+        self.head = nn.Linear(config.hidden * (2 if config.both else 1), spec.target.size)
+        self.sum = nn.Linear(spec.input.past * len(spec.input.names), spec.target.size, bias=False)
+        for layer in (self.head, self.sum):
+            nn.init.normal_(layer.weight, std=0.01)  # it begins by nearly saying the last number again
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        last = x[:, -1:]
+        spread = x.std(1, keepdim=True).clamp_min(SMALLEST_SPREAD)  # (B, 1, D)
+        z = (x - last) / spread
+        lengths = torch.full((len(x),), x.shape[1], device=x.device)
+        h = ends_of(self.cells(z, lengths), lengths, self.both)
+        change: torch.Tensor = self.head(self.dropout(h)) + self.sum(z.flatten(1))
+        return last[:, 0, self.place, None] + spread[:, 0, self.place, None] * change
 
 
 class InStep(nn.Module):
@@ -126,13 +158,20 @@ def shortened(x: torch.Tensor, most: int) -> torch.Tensor:
     return x.gather(1, (places + later).long())
 
 
+def _in_order(kind: Input) -> bool:
+    """Whether the columns of a table are numbers alone, which may be read in their order."""
+    return isinstance(kind, Table) and all(column.kind == "number" for column in kind.columns)
+
+
 def form(kind: Kind, spec: Spec, config: Config) -> nn.Module:
     """The network that the data ask for; UsageError for data that are no sequences."""
     if isinstance(spec.input, Tokens) and isinstance(spec.target, Next):
         return WritesOn(kind, spec, config)
     if isinstance(spec.input, Tokens) and isinstance(spec.target, Tags):
         return InStep(kind, spec, config)
-    if isinstance(spec.input, Text | Vector) and spec.target.kind in ("classes", "labels", "numbers"):
+    if isinstance(spec.input, Series) and isinstance(spec.target, Numbers):
+        return GoesOn(kind, spec, config)
+    if (isinstance(spec.input, Text | Vector) or _in_order(spec.input)) and spec.target.kind in ("classes", "labels", "numbers"):
         return Whole(kind, spec, config)
     raise UsageError(f"texts or rows of numbers for the model `{kind}`", f"`{spec.input.kind}` and `{spec.target.kind}`",
                      "Choose another model: `lamina list models`.")

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from lamina.core.backbone import Scale
-from lamina.core.spec import Image, Spec, Table
+from lamina.core.spec import Image, Series, Spec, Table
 
 ROWS = 10_000  # as many tell mean and deviation to a hundredth of a deviation
 NUMBERS = 200_000_000  # of inputs that are looked at at once; of large pictures fewer rows do
@@ -24,7 +24,11 @@ class InputScale(nn.Module):
 
     def __init__(self, spec: Spec) -> None:
         super().__init__()
-        shape = (spec.input.channels, 1, 1) if isinstance(spec.input, Image) else spec.input.shape
+        shape = spec.input.shape
+        if isinstance(spec.input, Image):
+            shape = (spec.input.channels, 1, 1)
+        elif isinstance(spec.input, Series):  # all moments of a column have one scale
+            shape = shape[1:]
         self.register_buffer("mean", torch.zeros(shape))
         self.register_buffer("factor", torch.ones(shape))
         self.mean: torch.Tensor
@@ -34,7 +38,7 @@ class InputScale(nn.Module):
 
     def learn(self, x: torch.Tensor) -> None:
         """Take mean and deviation from training inputs (N, ...); a constant column is only centred."""
-        mean, deviation = _moments(x.movedim(1, 0).flatten(1) if x.ndim == 4 else x.T)
+        mean, deviation = _moments(x.movedim(1, 0).flatten(1) if x.ndim == 4 else x.flatten(0, -2).T)
         mean[self._kept], deviation[self._kept] = 0, 1
         self.mean.copy_(mean.view(self.mean.shape))
         self.factor.copy_(torch.where(deviation > 1e-8, 1 / deviation, 1.0).view(self.factor.shape))

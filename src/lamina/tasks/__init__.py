@@ -4,6 +4,7 @@ from lamina.core.registry import Registry
 
 TASKS = Registry("task", {
     "classify": "lamina.tasks.classify:Classify",
+    "forecast": "lamina.tasks.forecast:Ahead",  # before regress: both say numbers
     "regress": "lamina.tasks.regress:Regress",
     "detect": "lamina.tasks.detect:Detect",
     "segment": "lamina.tasks.segment:Segment",

@@ -7,7 +7,7 @@ from lamina.baselines.photos import on_gradients
 from lamina.baselines.rivals import rivals
 from lamina.core.data import Data, Split, batches
 from lamina.core.predictions import Drawable, Number, Prediction
-from lamina.core.spec import Numbers, Spec
+from lamina.core.spec import Numbers, Series, Spec
 from lamina.core.task import Choice, Evaluation, Predicting, Quality, Takes
 from lamina.data.inputs import read_all
 from lamina.metrics.regression import Regression
@@ -21,7 +21,7 @@ class Regress:
     monitor: ClassVar[str] = "rmse"
 
     def suits(self, spec: Spec) -> bool:
-        return isinstance(spec.target, Numbers)
+        return isinstance(spec.target, Numbers) and not isinstance(spec.input, Series)
 
     def takes(self, spec: Spec) -> Takes:
         return takes(spec)

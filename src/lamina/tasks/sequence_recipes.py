@@ -9,7 +9,8 @@ from lamina.core.task import Choice, Quality
 ENOUGH_TEXTS, ENOUGH_WORDS, MOST_EPOCHS = 20_000, 5_000_000, 20.0
 ENOUGH_PAIRS, MOST_PAIR_EPOCHS = 30_000, 200.0  # of fewer pairs, each is shown more often
 ENOUGH_CAPTIONS, PHOTO = 8_000, 96  # captions; pixels of the longer side from which pictures are photos
-ENOUGH_TOKENS, MOST_TEXT_EPOCHS = 1_000_000, 40.0
+SERIES_BATCH = 64
+ENOUGH_TOKENS, MANY_TOKENS, MOST_TEXT_EPOCHS = 1_000_000, 5_000_000, 100.0
 
 
 def pairs(data: Data, quality: Quality) -> Choice:
@@ -44,17 +45,27 @@ def captions(data: Data, quality: Quality) -> Choice:
     return Choice("captioner", "teacher_forcing", seen, scratch=Choice("captioner", "teacher_forcing", anew))
 
 
+def series(data: Data, quality: Quality) -> Choice:
+    """An LSTM that reads the past and adds to its last number."""
+    steps = {"fast": 600, "good": 2000, "best": 8000}[quality]
+    return Choice("lstm", "supervised", {
+        "epochs": _epochs(max(steps * SERIES_BATCH / len(data.train), 1), 1000.0), "batch": SERIES_BATCH, "hidden": 64, "layers": 1,
+        "learning_rate": 2e-3, "weight_decay": 0.01, "schedule": "cosine", "warmup": 0.05, "dropout": 0.1, "clip": 1.0,
+    })  # fmt: skip
+
+
 def text(data: Data, quality: Quality) -> Choice:
     """An LSTM of two layers that carries its state through the text."""
-    size = len(getattr(data.train, "ids", ()))
+    size, letters = len(getattr(data.train, "ids", ())), isinstance(data.spec.input, Tokens) and data.spec.input.unit == "character"
     more = max(1.0, ENOUGH_TOKENS / max(1, size)) ** 0.5
-    common: dict[str, Any] = {"batch": 64, "schedule": "cosine", "warmup": 0.02, "clip": 1.0}
+    common: dict[str, Any] = {"batch": 32, "schedule": "cosine", "warmup": 0.02, "clip": 1.0}
     transformer = Choice("transformer", "next_token", common | {
         "epochs": _epochs(5 * more, MOST_TEXT_EPOCHS), "width": 256, "layers": 4, "batch": 32, "stretch": 128, "learning_rate": 1e-3,
     })  # fmt: skip
     return Choice("lstm", "next_token", common | {
-        "epochs": _epochs({"fast": 2.0, "good": 6.0, "best": 15.0}[quality] * more, MOST_TEXT_EPOCHS), "hidden": 512, "embedding": 512,
-        "layers": 2, "stretch": 64, "learning_rate": 3e-3, "dropout": 0.4,
+        "epochs": _epochs({"fast": 5.0, "good": 16.0, "best": 40.0}[quality] * more, MOST_TEXT_EPOCHS),
+        "hidden": 256 if size < MANY_TOKENS else 512, "embedding": 64 if letters else 256, "layers": 2, "stretch": 64,
+        "learning_rate": 4e-3 if size < MANY_TOKENS else 3e-3, "dropout": 0.15,
     }, other=transformer)  # fmt: skip
 
 

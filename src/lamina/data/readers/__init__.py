@@ -16,18 +16,19 @@ READERS = Registry("reader", {
     "pairs": "lamina.data.readers.pairs:PairReader",  # before texts: both have columns of texts
     "corpus": "lamina.data.readers.corpus:CorpusReader",  # before texts: one file is one long text
     "texts": "lamina.data.readers.texts:TextReader",  # before tables: a table of texts and their labels is theirs
+    "series": "lamina.data.readers.series:SeriesReader",
     "table": "lamina.data.readers.table:TableReader",
 })  # fmt: skip
 
 
-KINDS = {"image": "photos", "table": "table", "vector": "table", "text": "texts", "tokens": "pairs"}  # the reader of each kind of input
-OF_TASKS = {"translate": "pairs", "tag": "tags", "write": "corpus", "embed": "corpus", "caption": "captions"}  # by what is asked, of files that could be several
+KINDS = {"image": "photos", "table": "table", "vector": "table", "text": "texts", "tokens": "pairs", "series": "series"}  # the reader of each kind of input
+OF_TASKS = {"translate": "pairs", "tag": "tags", "write": "corpus", "embed": "corpus", "caption": "captions", "forecast": "series"}  # by what is asked, of files that could be several
 # of targets that need their own
 SCENES = {
     "boxes": ("boxes",), "mask": ("masks", "boxes"), "next": ("corpus",), "context": ("corpus",), "tags": ("tags",),
 }  # fmt: skip
 # whose new data need not look like those learned (short, no labels), as they say themselves what is lacking
-SELF_CHECKING = ("texts", "boxes", "masks", "pairs", "tags", "corpus", "captions")
+SELF_CHECKING = ("texts", "boxes", "masks", "pairs", "tags", "corpus", "captions", "series")
 
 
 def reader_for(path: Path, kind: str, target: str = "") -> type[Reader]:
