@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any
 
 from lamina.core.data import Refusal
 from lamina.core.errors import DataError
@@ -26,7 +25,7 @@ from lamina.data.parts import part_called, part_of
 from lamina.data.pictures import ENDINGS
 from lamina.data.text_files import decoded
 
-NAMES = ("caption", "captions", "sentence", "sentences", "description", "comment", "text")  # of a column of captions, the first that is there
+NAMES = ("caption", "captions", "sentence", "sentences", "description", "comment", "text")  # of a column of captions; the first is taken
 FILES = ("file_name", "filename", "file", "image", "image_name", "photo", "path")
 TABLES, LINES = (".csv", ".tsv", ".txt", ".token"), (".jsonl", ".ndjson")
 TOLD = re.compile(r"caption|token|metadata|sentence|description", re.IGNORECASE)  # a name of a file of captions
@@ -111,11 +110,10 @@ def _told(files: Files) -> list[Entry]:
 
 
 def _tables(files: Files) -> list[Entry]:
-    """The files that could hold captions of several photos: those that stand highest."""
+    """The files that could hold captions of several photos."""
     pictures = {str(PurePosixPath(e.name).with_suffix("")) for e in files.listing.entries if e.ending in ENDINGS}
-    known = [e for e in files.listing.entries if e.ending in (*TABLES, *LINES, ".json") and 0 < e.size <= MOST_BYTES
-             and str(PurePosixPath(e.name).with_suffix("")) not in pictures]
-    return known
+    return [e for e in files.listing.entries if e.ending in (*TABLES, *LINES, ".json") and 0 < e.size <= MOST_BYTES
+            and str(PurePosixPath(e.name).with_suffix("")) not in pictures]
 
 
 def _names_captions(files: Files, entry: Entry) -> bool:

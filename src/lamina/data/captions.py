@@ -1,5 +1,5 @@
-"""From pictures with captions to `Data`: all captions of a photo, and of photos that are the same, stay on one side of a cut, and the tokens
-are learned from the training captions alone."""
+"""From pictures with captions to `Data`: all captions of a photo, and of photos that are the same, stay on one side of a cut, and the
+tokens are learned from the training captions alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from lamina.core.spec import Image, Spec, Tokens
 from lamina.data.arrays import Given, cut_by_parts
 from lamina.data.caption_split import CaptionSplit
 from lamina.data.pair_split import Lines
-from lamina.data.tokens import learn, tokenizer
+from lamina.data.tokens import Unit, learn, tokenizer
 
 TOKENS_BY = 4  # captions a token, between the bounds below
 FEWEST_TOKENS, MOST_TOKENS = 1000, 8000
@@ -44,16 +44,16 @@ class Captions:
 
 def data_of(name: str, image: Image, pictures: torch.Tensor, found: Captions, config: Config, seed: int) -> Data:
     """Pictures (N, C, H, W) uint8 and their captions as data to learn from."""
-    train = [found.text[i] for i in np.flatnonzero(found.parts == "train")]
+    train = [found.text[i] for i in np.flatnonzero(found.parts == "train").tolist()]
     words = {word for text in train for word in text.split()}
-    unit = ("word" if len(words) <= ENOUGH_WORDS else "bpe") if config.unit == "auto" else config.unit
+    unit: Unit = ("word" if len(words) <= ENOUGH_WORDS else "bpe") if config.unit == "auto" else config.unit
     size = config.tokens or min(max(len(train) // TOKENS_BY, FEWEST_TOKENS), MOST_TOKENS)
-    target = learn(train, unit, size, config.length, "caption")  # type: ignore[arg-type]  # of one unit
+    target = learn(train, unit, size, config.length, "caption")
     spec = Spec(input=image, target=target)
     whole, keep = _split(pictures, found, target)
     long = np.setdiff1d(np.arange(len(found.text)), keep)
-    refused = tuple(Refusal(found.where[i], f"a caption longer than {config.length} tokens", f"Shorten it, or `length={2 * config.length}`.")
-                    for i in long.tolist())  # fmt: skip
+    reason, repair = f"a caption longer than {config.length} tokens", f"Shorten it, or `length={2 * config.length}`."
+    refused = tuple(Refusal(found.where[i], reason, repair) for i in long.tolist())
     data = cut_by_parts(name, spec, whole, found.parts[keep], Given(groups=found.kin[torch.from_numpy(keep)]), seed)
     photos = len(whole.rows.unique())
     meaning = (f"{len(keep):,} captions of {photos:,} pictures; {target.size:,} tokens ({target.unit}), "

@@ -51,7 +51,7 @@ def data_of(name: str, chunks: Chunks, config: Config, stamp: str) -> Data:
     strange = float((splits["valid"].ids[:1_000_000] == UNKNOWN).mean())
     head = "".join(_first(chunks(), 60)).replace("\n", "⏎")
     meaning = (f"{length:,} characters as {len(ids):,} tokens of {tokens.size:,} kinds ({tokens.unit}), as in `{head}`",
-               f"the first {cuts[0] / length:.1%} to train on, the next {cuts[1] - cuts[0]:,} characters to validate, the last {TEST:.0%} as test",
+               f"the first {cuts[0] / length:.1%} to train on, {cuts[1] - cuts[0]:,} characters to validate, the last {TEST:.0%} as test",
                *([f"{strange:.2%} of the validation's tokens are unknown"] if strange else []))  # fmt: skip
     return Data(name, spec, splits["train"], splits["valid"], splits["test"], f"`{name}`: a text of {length:,} characters",
                 Account(used=len(ids)), meaning=meaning, fingerprint=stamp)

@@ -1,8 +1,8 @@
 """From columns of numbers in the order of time to `Data`: windows of the past with what followed, the latest held out.
 
-The first 70 % of every series are learned from, the next 10 % validate, the last 20 % are the test. A window belongs to the part in which all
-that it asks for lies; its past may reach into the part before, as it will in use. Held-out windows do not overlap in what they ask for, so
-that each number is judged once, unless fewer than 30 would be left.
+The first 70 % of every series are learned from, the next 10 % validate, the last 20 % are the test. A window belongs to the part in which
+all that it asks for lies; its past may reach into the part before, as it will in use. Held-out windows do not overlap in what they ask
+for, so that each number is judged once, unless fewer than 30 would be left.
 
     T  moments of a series    D  columns    L  moments of the past    K  moments ahead
 """
@@ -15,7 +15,7 @@ import torch
 
 from lamina.core import config as knobs
 from lamina.core.config import knob
-from lamina.core.data import Account, Data, Refusal
+from lamina.core.data import Account, Data
 from lamina.core.errors import DataError
 from lamina.core.spec import Numbers, Series, Spec
 from lamina.data.window_split import WindowSplit
@@ -44,7 +44,7 @@ class Told:
     moments: Sequence[str]
 
 
-def data_of(name: str, series: Sequence[Told], spec: Series, config: Config, refused: Sequence[Refusal] = ()) -> Data:
+def data_of(name: str, series: Sequence[Told], spec: Series, config: Config) -> Data:
     """The series as data to learn from. spec: its columns; past and season are found here. DataError where they are too short."""
     if not series or max(len(one.values) for one in series) < LEAST:
         longest = max((len(one.values) for one in series), default=0)
@@ -56,8 +56,8 @@ def data_of(name: str, series: Sequence[Told], spec: Series, config: Config, ref
     if not config.past:  # a short series is rather looked back on less than not at all
         past = max(1, min(past, int(TRAIN * longest) - 3 * ahead))
     spec = spec.model_copy(update={"past": past, "season": season})
-    splits = [_cut(series, spec, ahead, part) for part in ("train", "valid", "test")]
-    if not all(len(split) for split in splits):
+    train, valid, test = (_cut(series, spec, ahead, part) for part in ("train", "valid", "test"))
+    if not all(len(split) for split in (train, valid, test)):
         raise DataError(f"a series long enough for windows of {past} moments and {ahead} ahead", f"`{longest}` moments in `{name}`",
                         "Look back on fewer: `past=N`, or ahead: `ahead=N`.")
     target = Numbers(names=tuple(f"{spec.asked}+{n}" for n in range(1, ahead + 1)))
@@ -67,8 +67,8 @@ def data_of(name: str, series: Sequence[Told], spec: Series, config: Config, ref
                f"columns that are looked at: {', '.join(spec.names)}",
                f"{len(series)} series of {used:,} moments: the first {TRAIN:.0%} to train on, up to {VALID:.0%} to validate, the last "
                f"{1 - VALID:.0%} as test")  # fmt: skip
-    return Data(name, Spec(input=spec, target=target), *splits, f"`{name}`: {len(series)} series of numbers", Account(used, tuple(refused)),
-                meaning=meaning)
+    sheet = f"`{name}`: {len(series)} series of numbers"
+    return Data(name, Spec(input=spec, target=target), train, valid, test, sheet, Account(used), meaning=meaning)
 
 
 def rows_of(spec: Spec, series: Sequence[Told]) -> WindowSplit:
@@ -104,7 +104,7 @@ def _stride(bounds: Sequence[tuple[int, int]], ahead: int) -> int:
 
 
 def season_of(series: Sequence[np.ndarray]) -> int:
-    """The moments after which series (T,) repeat themselves, 1 where they do not: the first peak of their mean autocorrelation without trend.
+    """The moments after which series (T,) repeat themselves, 1 where they do not: the first high peak of their autocorrelation.
 
     >>> season_of([np.sin(np.arange(200) * 2 * np.pi / 12)])
     12

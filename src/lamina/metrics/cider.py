@@ -1,8 +1,8 @@
 """CIDEr-D: Vedantam, Zitnick & Parikh 2015, how near a caption is to what several people said of the picture, rare words counting more.
 
-Runs of one to four words, weighed by how few pictures' captions have them; the cosine of the caption with each of those people's, clipped so
-that a word said twice counts no more than they say it, and lessened where lengths differ (section 5.1). Words are small letters without marks;
-the published program cuts texts by Penn Treebank's rules, from which this differs in rare cases such as `don't`.
+Runs of one to four words, weighed by how few pictures' captions have them; the cosine of the caption with each of those people's, clipped
+so that a word said twice counts no more than they say it, and lessened where lengths differ (section 5.1). Words are small letters
+without marks; the published program cuts texts by Penn Treebank's rules, from which this differs in rare cases such as `don't`.
 
     n  words of a run    c  a caption    S  what people said of its picture
 """

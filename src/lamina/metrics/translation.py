@@ -36,7 +36,7 @@ def figures(said: Sequence[str], wanted: Sequence[Sequence[str]], brief: bool = 
         raise missing_package("sacrebleu", "text", "the figures of translations") from error
     bleu, chrf = BLEU(force=True), CHRF()  # force: texts may look tokenized, as dates do
     same = sum(a in b for a, b in zip(said, wanted, strict=True))
-    columns = [[texts[n] if n < len(texts) else None for texts in wanted] for n in range(max(map(len, wanted)))]
+    columns: list[Any] = [[texts[n] if n < len(texts) else None for texts in wanted] for n in range(max(map(len, wanted)))]
     draws = 1 if brief else DRAWS
     measures: dict[str, Any] = {"bleu": bleu, "chrf": chrf}
     found = {name: one.corpus_score(list(said), columns, n_bootstrap=draws) for name, one in measures.items()}

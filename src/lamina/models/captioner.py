@@ -17,8 +17,8 @@ from torch import nn
 from lamina.core.backbone import Backbone, pictures
 from lamina.core.config import knob
 from lamina.core.errors import UsageError
-from lamina.core.spec import Spec, Tokens
 from lamina.core.speaker import State
+from lamina.core.spec import Spec, Tokens
 from lamina.models import decoder
 from lamina.models.decoder import Decoder
 from lamina.models.maps import pyramid

@@ -19,7 +19,6 @@ from lamina.core.spec import FILL, FIRST_WORD, Input, Next, Numbers, Series, Spe
 from lamina.nn.dropout import Dropout
 from lamina.nn.recurrent import Kind, Recurrent, ends_of
 
-
 SMALLEST_SPREAD = 1e-3  # of a window, in deviations of the whole series
 
 
@@ -74,8 +73,8 @@ class Whole(nn.Module):
 class GoesOn(nn.Module):
     """Scaled numbers (B, L, D) -> the next K of the asked column (B, K), as its last one and what is added to it.
 
-    Each window is seen as differences from its last moment, in units of its own spread, so that a level never seen before is none (Kim et al.
-    2022, RevIN); a weighted sum of the past goes beside the cells, as in LSTNet (Lai et al. 2018), which then learn what no sum can say.
+    Each window is seen as differences from its last moment, in units of its own spread, so that a new level is none (Kim et al. 2022,
+    RevIN); a weighted sum of the past goes beside the cells, as in LSTNet (Lai et al. 2018), which then learn what no sum can say.
     """
 
     def __init__(self, kind: Kind, spec: Spec, config: Config) -> None:

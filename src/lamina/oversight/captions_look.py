@@ -63,8 +63,8 @@ def _usual(data: Data) -> list[Problem]:
     short = [text for text in counts if len(text.split()) < FEW_WORDS]
     found = [Problem("captions that are said of many pictures", "worth", len(often), "They tell little of any one of them.",
                      "Say what sets each apart.", tuple(often[:EXAMPLES]))] if often else []  # fmt: skip
-    return found + ([Problem("captions of one word", "note", len(short), "One word is a class rather than a caption.",
-                             "If all are: put each picture into a folder that is called like it.", tuple(short[:EXAMPLES]))] if short else [])
+    return found + [Problem("captions of one word", "note", len(short), "One word is a class rather than a caption.",
+                            "If all are: put each picture into a folder that is called like it.", tuple(short[:EXAMPLES]))] * bool(short)
 
 
 def _few(data: Data) -> list[Problem]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lamina.core.data import Data
-from lamina.core.spec import Actions
+from lamina.core.spec import Actions, Series
 from lamina.data.caption_split import CaptionSplit
 from lamina.oversight.framing import Question
 from lamina.oversight.label_errors import Doubt
@@ -39,6 +39,8 @@ class Look:
         """What the data are, in a word or two."""
         if isinstance(self.data.train, CaptionSplit):
             return "pictures with captions"
+        if isinstance(self.data.spec.input, Series):
+            return "series of numbers"
         if is_sequence(self.data):
             return kind_of(self.data)
         return "an environment" if self.rows is None else KINDS[self.data.spec.input.kind]

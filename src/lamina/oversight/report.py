@@ -9,10 +9,11 @@ import torch
 
 from lamina.core.data import Data, batches
 from lamina.core.run import Run, replace
-from lamina.core.spec import Boxes, Classes, Labels, Mask, Numbers, Spec
+from lamina.core.spec import Boxes, Classes, Labels, Mask, Numbers, Series, Spec
 from lamina.oversight.charts import reliability
 from lamina.oversight.confusions import Answers, confusions
 from lamina.oversight.errors_shown import by_class, numbers, worst
+from lamina.oversight.forecasts_shown import forecasts
 from lamina.oversight.page import Html, bullets, card, figure, page, section, table, tag
 from lamina.oversight.pictures import curves
 from lamina.oversight.repeat import command, versions
@@ -94,6 +95,8 @@ def _answers(facts: Facts) -> list[Html]:
     if facts.data is None or output is None or len(output) != len(facts.data.test):
         return parts
     y = torch.cat([batch["y"] for batch in batches(facts.data.test)])
+    if isinstance(spec.input, Series):
+        return [forecasts(facts.data.test, spec.input, output, y, facts.result["test_details"])]
     if isinstance(spec.target, Classes):
         found = Answers(spec.input, spec.target.names, facts.data.test, output.softmax(1), y)
         return [confusions(found), worst(found), *parts]

@@ -75,7 +75,8 @@ def layers(model: nn.Module, spec: Spec) -> list[Layer]:
             shape = (min(PLACES, spec.input.length),) if isinstance(spec.input, Text | Tokens) else spec.input.shape
             x = torch.zeros(ROWS, *shape, dtype=dtype, device=device)
             net, seen = behind_scale(model, x)
-            net(seen, torch.zeros(ROWS, 1, dtype=torch.int32, device=device)) if isinstance(net, Speaker) else model(x)
+            said = (torch.zeros(ROWS, 1, dtype=torch.int32, device=device),) if isinstance(net, Speaker) else ()
+            _ = net(seen, *said) if said else model(x)
     finally:
         model.train(training)
     return trace.layers()

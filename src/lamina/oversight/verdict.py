@@ -12,9 +12,10 @@ from lamina.core.task import LOWER_IS_BETTER, Evaluation
 from lamina.metrics import paired
 
 Answer = Literal["better", "noise", "worse"]
-TRIVIAL = ("most frequent", "mean", "same boxes", "copy", "single tokens")
+TRIVIAL = ("most frequent", "mean", "same boxes", "copy", "single tokens", "last value")
 # rivals that are no strong classical model
-SIMPLE = (*TRIVIAL, "linear", "naive Bayes", "by place", "dictionary", "bigrams", "nearest picture", "most frequent of each word")
+SIMPLE = (*TRIVIAL, "linear", "naive Bayes", "by place", "dictionary", "bigrams", "most frequent of each word", "nearest picture",
+          "seasonal naive")  # fmt: skip
 FIGURES = ("f1", "picture_iou", "text_accuracy", "chrf", "accuracy", "rmse", "loss")  # that rows have scores of: the first that both have
 MEANS = FIGURES[:4]  # rows score a share of their own
 SHARES = frozenset({"accuracy", *MEANS})  # of `accuracy` rows score 1 or 0, of `rmse` their squared error, of `loss` their mean loss
@@ -140,6 +141,8 @@ def named(rival: str) -> str:
              "same boxes": "the same boxes for every photo", "by place": "the most frequent class of each place",
              "copy": "saying again what was heard", "dictionary": "a dictionary of words", "single tokens": "how often each token is",
              "bigrams": "how often tokens follow one another", "most frequent of each word": "each word's most frequent label",
+             "last value": "saying the last value again", "seasonal naive": "what was a season ago",
+             "linear autoregression": "a line through the past", "nearest picture": "what was said of the most similar picture",
              "windows": "a linear model of windows", "colour and place": "boosting on colour and place"}
     return words.get(rival, rival)
 

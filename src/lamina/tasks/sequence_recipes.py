@@ -37,7 +37,8 @@ def captions(data: Data, quality: Quality) -> Choice:
     assert isinstance(image, Image), "captions are of pictures"
     share = {"fast": 0.5, "good": 1.0, "best": 2.0}[quality] * max(1.0, ENOUGH_CAPTIONS / len(data.train)) ** 0.5
     words: dict[str, Any] = {"schedule": "cosine", "warmup": 0.05, "clip": 1.0, "batch": 64, "hidden": 256, "embedding": 256}
-    anew = words | {"backbone": "compact", "stride": 8, "still": False, "epochs": _epochs(15 * share, MOST_PAIR_EPOCHS), "learning_rate": 2e-3}
+    anew = words | {"backbone": "compact", "stride": 8, "still": False, "epochs": _epochs(15 * share, MOST_PAIR_EPOCHS),
+                    "learning_rate": 2e-3}  # fmt: skip
     if max(image.height, image.width) < PHOTO:
         return Choice("captioner", "teacher_forcing", anew)
     seen = words | {"backbone": "efficientnet_lite0", "stride": 16, "still": True, "dropout": 0.5,
@@ -63,7 +64,7 @@ def text(data: Data, quality: Quality) -> Choice:
         "epochs": _epochs(5 * more, MOST_TEXT_EPOCHS), "width": 256, "layers": 4, "batch": 32, "stretch": 128, "learning_rate": 1e-3,
     })  # fmt: skip
     return Choice("lstm", "next_token", common | {
-        "epochs": _epochs({"fast": 5.0, "good": 16.0, "best": 40.0}[quality] * more, MOST_TEXT_EPOCHS),
+        "epochs": _epochs({"fast": 5.0, "good": 14.0, "best": 40.0}[quality] * more, MOST_TEXT_EPOCHS),
         "hidden": 256 if size < MANY_TOKENS else 512, "embedding": 64 if letters else 256, "layers": 2, "stretch": 64,
         "learning_rate": 4e-3 if size < MANY_TOKENS else 3e-3, "dropout": 0.15,
     }, other=transformer)  # fmt: skip

@@ -11,10 +11,10 @@ from typing import Any
 from lamina.core.data import Data
 from lamina.core.errors import DataError, UsageError
 from lamina.core.run import replace as write
-from lamina.core.spec import Actions, Classes
+from lamina.core.spec import Actions, Classes, Series
 from lamina.data.caption_split import CaptionSplit
 from lamina.data.report import say
-from lamina.oversight import captions_look, label_errors, sequences_look
+from lamina.oversight import captions_look, label_errors, sequences_look, series_look
 from lamina.oversight.columns import Cells
 from lamina.oversight.features import Features
 from lamina.oversight.framing import questions, ranked
@@ -86,6 +86,8 @@ def _of_data(data: Data, word: str, columns: Sequence[Cells] = (), asked: str = 
         return Look(word, data, None, questions(None, data, word), [])
     if isinstance(data.train, CaptionSplit):
         return Look(word, data, None, captions_look.questions(data, word), captions_look.problems(data))
+    if isinstance(data.spec.input, Series):
+        return Look(word, data, None, series_look.questions(data, word), series_look.problems(data))
     if sequences_look.is_sequence(data):
         return Look(word, data, None, sequences_look.questions(data, word), sequences_look.problems(data))
     rows = Rows(data)

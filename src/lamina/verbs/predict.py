@@ -13,7 +13,7 @@ import torch
 
 from lamina.core import config as knobs
 from lamina.core.errors import DataError, UsageError
-from lamina.core.predictions import Drawable, Episode, Picture, Prediction, Regions, Translation
+from lamina.core.predictions import Drawable, Episode, Forecast, Picture, Prediction, Regions, Translation
 from lamina.core.spec import Input, Tags
 from lamina.data.archives import is_archive
 from lamina.data.film import is_film
@@ -153,8 +153,10 @@ def _given(word: str) -> list[str]:
 
 
 def _looked(answer: Prediction, folder: Path, name: str) -> dict[str, str]:
-    """Write where a translation looked, where it did."""
-    return {"drawn": _save(answer, folder, name[:60])} if isinstance(answer, Translation) and answer.looked is not None else {}
+    """Write where a translation looked, where it did, and how a series goes on."""
+    if isinstance(answer, Forecast) or (isinstance(answer, Translation) and answer.looked is not None):
+        return {"drawn": _save(answer, folder, name[:60])}
+    return {}
 
 
 def _drawn(reason: Why | None, folder: Path, name: str) -> dict[str, str]:

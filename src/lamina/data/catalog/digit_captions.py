@@ -1,8 +1,8 @@
 """Digits in pictures, put into words by us: `a seven above a small three`.
 
-Pictures (N, 3, 64, 64) uint8, one or two handwritten digits on a textured ground as in `digit_scenes`, which are half as large here; a digit is
-`small` (18 or 19 pixels high) or not (28 to 32). Of two, the caption says which lies `above` the other, or `left of` it, whichever is the
-clearer, and begins with that one. 16 words, one caption a picture.
+Pictures (N, 3, 64, 64) uint8, one or two handwritten digits on a textured ground as in `digit_scenes`, at half its size; a digit is
+`small` (18 or 19 pixels high) or not (28 to 32). Of two, the caption says which lies `above` the other, or `left of` it, and begins with
+that one. 16 words, one caption a picture.
 8,000 pictures to train on, 500 for validation, 1,000 as test, always the same; no digit of MNIST is in two parts. Without MNIST, by
 scikit-learn's digits of 8x8. Licence: as MNIST's. Nothing is downloaded beyond MNIST.
 """

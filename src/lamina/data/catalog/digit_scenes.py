@@ -123,7 +123,8 @@ def _made(digits: Digits, count: int, part: str, config: Config) -> Scenes:
     found: list[tuple[int, int, tuple[int, ...]]] = []
     for place, ground in enumerate(grounds(count, part)):
         wanted = [next(order) for _ in range(int(random.integers(1, config.most + 1)))]
-        chosen = [(resized(digits.pictures[i], int(random.integers(config.smallest, HIGHEST + 1)), random), int(digits.classes[i])) for i in wanted]
+        heights = (int(random.integers(config.smallest, HIGHEST + 1)) for _ in wanted)  # each drawn just before its digit's shape is
+        chosen = [(resized(digits.pictures[i], high, random), int(digits.classes[i])) for i, high in zip(wanted, heights, strict=True)]
         drawn = _drawn(ground, masks[place], chosen, config.hidden, random)
         found += [(place, digit, box) for digit, box in drawn]
         x[place] = ground.round().clip(0, 255)

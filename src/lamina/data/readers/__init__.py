@@ -21,8 +21,12 @@ READERS = Registry("reader", {
 })  # fmt: skip
 
 
-KINDS = {"image": "photos", "table": "table", "vector": "table", "text": "texts", "tokens": "pairs", "series": "series"}  # the reader of each kind of input
-OF_TASKS = {"translate": "pairs", "tag": "tags", "write": "corpus", "embed": "corpus", "caption": "captions", "forecast": "series"}  # by what is asked, of files that could be several
+KINDS = {  # the reader of each kind of input
+    "image": "photos", "table": "table", "vector": "table", "text": "texts", "tokens": "pairs", "series": "series",
+}  # fmt: skip
+OF_TASKS = {  # by what is asked, of files that could be several
+    "translate": "pairs", "tag": "tags", "write": "corpus", "embed": "corpus", "caption": "captions", "forecast": "series",
+}  # fmt: skip
 # of targets that need their own
 SCENES = {
     "boxes": ("boxes",), "mask": ("masks", "boxes"), "next": ("corpus",), "context": ("corpus",), "tags": ("tags",),

@@ -28,6 +28,7 @@ PLAIN = 0.95  # share of a column's cells that must be numbers
 EVEN = 0.9  # share of the steps that must be alike, so that a table is a series unasked
 LEAST_UNASKED = 30  # rows
 MANY_MISSING = 0.5
+TWICE = "Keep one of the rows, or name the column that tells the series apart: `data.key=COLUMN`."
 
 
 class Config(series.Config):
@@ -82,7 +83,7 @@ class SeriesReader:
         past = spec.input.past
         told = [one for one in self._known(spec) if len(one.values) >= past]
         if not told:
-            raise DataError(f"a series of {past} moments and more, which the run looks back on", f"fewer in `{self.path}`", "Give more rows.")
+            raise DataError(f"a series of {past} moments and more, on which the run looks back", f"fewer in `{self.path}`", "Add rows.")
         names = [f"{one.name or self.path.name} after {one.moments[-1]}" for one in told]
         return names, torch.from_numpy(np.stack([one.values[-past:] for one in told]))
 
@@ -109,7 +110,7 @@ class SeriesReader:
                 raise unknown("column", name, frame.columns)
         dated = next((name for name in frame.columns if reading.date_like(frame[name])), "")
         time = c.time or dated
-        numeric = [n for n in frame.columns if n not in (time, c.key) and _are_numbers(frame[n]) and reading.numbers(frame[n]).n_unique() > 1]
+        numeric = [n for n in frame.columns if n not in (time, c.key) and _are_numbers(frame[n])]
         if not numeric or (c.target and c.target not in numeric):
             raise DataError("a column of numbers to forecast", f"`{c.target}`" if c.target else f"none in `{self.path.name}`",
                             "Name another column: `--target COLUMN`.")
@@ -122,7 +123,8 @@ class SeriesReader:
 
 def _are_numbers(cells: pl.Series) -> bool:
     known = cells.drop_nulls()
-    return len(known) > 0 and reading.numbers(cells).count() >= PLAIN * len(known) and len(known) > MANY_MISSING * len(cells)
+    values = reading.numbers(cells)
+    return len(known) > MANY_MISSING * len(cells) and values.count() >= PLAIN * len(known) and values.drop_nulls().n_unique() > 1
 
 
 def _series(sheet: Sheet, frame: pl.DataFrame, spec: Series) -> tuple[list[Told], list[Refusal]]:
@@ -132,14 +134,14 @@ def _series(sheet: Sheet, frame: pl.DataFrame, spec: Series) -> tuple[list[Told]
     keys = np.asarray([key or "" for key in frame[spec.key].to_list()] if spec.key else [""] * frame.height, object)
     labels = frame[spec.time].to_list() if spec.time else [f"row {n}" for n in range(1, frame.height + 1)]
     values = np.stack([reading.numbers(frame[n]).cast(pl.Float64).fill_null(np.nan).to_numpy() for n in spec.names], 1).astype(np.float32)
-    refused = [Refusal(str(where[i]), f"no moment in `{spec.time}`", "Write a date or a number.") for i in np.flatnonzero(np.isnan(moments))]
+    unknown_moment = np.flatnonzero(np.isnan(moments))
+    refused = [Refusal(str(where[i]), f"no moment in `{spec.time}`", "Write a date or a number.") for i in unknown_moment]
     found = []
     for key in dict.fromkeys(keys.tolist()):
         mine = np.flatnonzero((keys == key) & ~np.isnan(moments))
         mine = mine[np.argsort(moments[mine], kind="stable")]
         twice = np.flatnonzero(np.diff(moments[mine]) == 0) + 1
-        refused += [Refusal(str(where[mine[i]]), "a moment that was there before", "Keep one of the rows, or name the column that tells the "
-                            "series apart: `data.key=COLUMN`.") for i in twice]  # fmt: skip
+        refused += [Refusal(str(where[mine[i]]), "a moment that was there before", TWICE) for i in twice]
         mine = np.delete(mine, twice)
         if len(mine):
             found.append(Told(key, values[mine], [str(labels[i]) for i in mine]))
