@@ -9,12 +9,14 @@ import torch
 
 from lamina.core.batch import Batch
 from lamina.core.data import Data
-from lamina.core.spec import Boxes, Image, Mask, Spec
-from lamina.data import corpus, pairs, tags, word_corpus
+from lamina.core.spec import Boxes, Image, Mask, Series, Spec
+from lamina.data import captions, corpus, pairs, series, tags, word_corpus
 from lamina.data.arrays import ArraySplit
+from lamina.data.series import Told
 from lamina.data.tags import Tagged
 from lamina.tasks import TASKS
-from lamina.tasks.translate import Config as TranslateConfig
+from lamina.tasks.caption import Describe
+from lamina.tasks.saying import Config as SayingConfig
 from lamina.tasks.translate import Translate
 from lamina.verbs.request import Request
 from lamina.verbs.setup import prepare
@@ -56,6 +58,12 @@ def sequences(task: str) -> Data:
                                            pairs.Config(), 0),
         "tag": lambda: tags.data_of("t", tagged, tags.Config(), 0),
         "embed": lambda: word_corpus.data_of("e", lambda: iter([text]), word_corpus.Config(), "", 1),
+        "caption": lambda: captions.data_of(
+            "c", Image(channels=3, height=SIDE, width=SIDE), Marked().batch(torch.arange(PICTURES))["x"],
+            captions.Captions(["a b", "b a c"] * (PICTURES // 2), torch.arange(PICTURES), [str(i) for i in range(PICTURES)],
+                              np.full(PICTURES, "train"), torch.arange(PICTURES)), captions.Config(), 0),
+        "forecast": lambda: series.data_of("f", [Told("", np.sin(np.arange(300, dtype=np.float32))[:, None], [str(i) for i in range(300)])],
+                                           Series(names=("a",), past=1, asked="a"), series.Config(ahead=3)),
         "write": lambda: corpus.data_of("w", lambda: iter([text]), corpus.Config(), ""),
     }[task]()  # fmt: skip
 
@@ -64,6 +72,7 @@ SMALL = {"hidden": 8, "embedding": 8}
 ASKED = {
     "translate": Request(sequences("translate"), words=SMALL), "tag": Request(sequences("tag"), words=SMALL),
     "embed": Request(sequences("embed")), "write": Request(sequences("write"), words=SMALL),
+    "caption": Request(sequences("caption"), words=SMALL), "forecast": Request(sequences("forecast"), words={"hidden": 8}),
 
     "classify": Request("iris"), "regress": Request("diabetes"), "generate": Request("digits", task="generate"),
     "play": Request("CartPole-v1"),
@@ -76,8 +85,10 @@ ASKED = {
 def test_the_metrics_are_the_same(name: str) -> None:
     setup = prepare(ASKED[name])
     assert setup.task.name == name
+    if isinstance(setup.task, Describe):
+        setup = replace(setup, task=Describe(SayingConfig(beam=1)))
     if isinstance(setup.task, Translate):  # a validation takes answers greedily, the test by a beam
-        setup = replace(setup, task=Translate(TranslateConfig(beam=1)))
+        setup = replace(setup, task=Translate(SayingConfig(beam=1)))
     whole, brief = (setup.task.evaluate(setup.learner.predictor(), setup.data.valid, 0, brief) for brief in (False, True))
     assert brief.metrics.items() <= whole.metrics.items()
     assert setup.task.monitor in brief.metrics

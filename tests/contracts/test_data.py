@@ -43,7 +43,7 @@ from lamina.data.unpickle import arrays
 
 FETCHED = {"mnist": mnist.PINS, "fashion_mnist": fashion_mnist.PINS, "cifar10": cifar10.PINS}
 SCENES = ("digit_scenes", "trees")  # boxes and masks have contracts of their own: test_digit_scenes.py, test_trees.py
-SEQUENCES = ("dates", "docstrings")  # rows of different lengths: test_sequence_files.py
+SEQUENCES = ("dates", "docstrings", "digit_captions")  # rows of different lengths: test_sequence_files.py, test_captions.py
 OF_ROWS = [name for name in DATASETS if name not in SCENES + SEQUENCES]
 each_set = pytest.mark.parametrize("name", OF_ROWS)
 few = settings(max_examples=40, deadline=None)

@@ -59,8 +59,8 @@ def finds(name: str) -> bool:
 
 
 def of_sequences_alone(name: str) -> bool:
-    """Whether a model takes nothing but tokens; those are held in test_sequences.py."""
-    return name in ("seq2seq", "word_vectors")
+    """Whether a model takes or says nothing but tokens; those are held in test_sequences.py and test_captions.py."""
+    return name in ("seq2seq", "word_vectors", "captioner")
 
 
 ZOO = [name for name in MODELS if not finds(name) and not of_sequences_alone(name)]

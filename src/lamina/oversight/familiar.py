@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from lamina.core.data import Data, Split, batches
 from lamina.core.errors import quoted
 from lamina.core.predictor import Predictor
-from lamina.core.spec import FILL, UNKNOWN, Boxes, Image, Mask, Spec, Table, Text, Vector
+from lamina.core.spec import FILL, UNKNOWN, Boxes, Image, Mask, Spec, Table, Text, Tokens, Vector
 from lamina.oversight.features import last_input
 
 MOST_KEPT, MOST_COMPARED = 1000, 300
@@ -65,7 +65,7 @@ def strange_rows(familiar: Familiar, predictor: Predictor, spec: Spec, split: Sp
 def learn(predictor: Predictor, data: Data) -> Familiar:
     """From the training split, with the limit from the validation split."""
     kind = data.spec.input
-    if isinstance(data.spec.target, Boxes | Mask):  # many answers a picture: there is no one vector that the last layer sees
+    if isinstance(data.spec.target, Boxes | Mask | Tokens):  # many answers a picture: there is no one vector that the last layer sees
         return Familiar({})
     if isinstance(kind, Vector | Table):
         x = data.train.batch(torch.arange(len(data.train)))["x"]

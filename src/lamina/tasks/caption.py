@@ -30,7 +30,7 @@ class Describe:
     """What is in the picture, in words?"""
 
     name: ClassVar[str] = "caption"
-    monitor: ClassVar[str] = "chrf"
+    monitor: ClassVar[str] = "cider"
 
     def __init__(self, config: Config = Config()) -> None:
         self.config = config
@@ -76,15 +76,15 @@ class Describe:
 def _judged(said: Sequence[str], split: CaptionSplit, brief: bool = False) -> Evaluation:
     """Of what was said of each picture of a split."""
     _, wanted = split.photos()
-    found = figures(said, wanted, brief)
+    found, each = figures(said, wanted, brief), torch.tensor(cider(said, wanted))
+    metrics = {**found.metrics, "cider": each.mean().item()}
     if brief:
-        return Evaluation(found.metrics)
-    each = torch.tensor(cider(said, wanted))
+        return Evaluation(metrics)
     intervals = {**found.intervals, "cider": of_mean(each.mean().item(), each.std().item() if len(each) > 1 else 0.0, len(each))}
     names = split.names()
     worst = [{"picture": names[i], "wanted": wanted[i][0], "said": said[i]} for i in found.scores.argsort()[:20].tolist()]
     details = {"signature": found.signature, "worst": worst}
-    return Evaluation({**found.metrics, "cider": each.mean().item()}, intervals, details, found.scores)
+    return Evaluation(metrics, intervals, details, found.scores)
 
 
 def _caption(photo: Photo, answer: Said, target: Tokens) -> Caption:
