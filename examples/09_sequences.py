@@ -1,13 +1,16 @@
-"""Sequences: what a recurrence forgets, and a text that is written on.
+"""Sequences: what a recurrence forgets, a text that is written on, and a series of numbers that goes on.
 
 The first part is the lecture's vanishing gradient: what can be learned from an error at the end of a row about its beginning is how long
 the gradient is that comes back there. Runs without a network in some fifteen seconds. For a text of your own the second part is
 lamina train book.txt --task write        then        lamina predict RUN "ROMEO:" temperature=0.8
+and for a series the third        lamina train sales.csv --task forecast        then        lamina predict RUN newer.csv
 """
 
+import math
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from lamina.nn.recurrent import Recurrent
@@ -34,6 +37,21 @@ def main() -> None:
         print(f"loss {found.test.metrics['loss']:.2f} nats a letter; by pairs of letters {found.baselines['bigrams'].metrics['loss']:.2f}")
         for answer in predict(run, ["row row", "temperature=0", "length=40"]):
             print(answer.lines()[0])
+        sold, run = Path(place) / "sold.csv", Path(place) / "forecast"
+        sold.write_text("day,sold\n" + "".join(f"{day},{number:.1f}\n" for day, number in weekly(700)))
+        found = train(Request(str(sold), words={"ahead": 7, "epochs": 30, "hidden": 32, "threads": 1}, out=run))
+        rivals = ", ".join(f"{name} {one.metrics['rmse']:.2f}" for name, one in found.baselines.items())
+        print(f"error of a week ahead {found.test.metrics['rmse']:.2f}; {rivals}")
+        print(next(iter(predict(run, [str(sold)]))).lines()[0])
+
+
+def weekly(count: int) -> list[tuple[str, float]]:
+    """Days and what was sold: a week's ups and downs, a slow growth, and chance that lasts some days."""
+    random, chance, found = np.random.default_rng(0), 0.0, []
+    for i in range(count):
+        chance = 0.6 * chance + random.normal(0, 2)
+        found.append((str(np.datetime64("2024-01-01") + i), 50 + 0.02 * i + 10 * math.sin(i * 2 * math.pi / 7) + chance))
+    return found
 
 
 if __name__ == "__main__":

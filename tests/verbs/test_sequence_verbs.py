@@ -14,7 +14,7 @@ import lamina as lm
 from lamina.commands import main
 from lamina.core.speaker import Writer
 from lamina.nn.recurrent import Recurrent
-from lamina.oversight.forgetting import gradients_through_time
+from lamina.oversight.forgetting import gradients_through_time, shares_back
 
 SMALL = ["threads=1", "precision=f32"]
 TASKS = ("translate", "tag", "embed", "write")
@@ -208,6 +208,18 @@ def test_what_a_simple_recurrence_forgets_an_lstm_keeps() -> None:
         assert back.shape == (50,)
         kept[kind] = (back[-41] / back[-1]).item()
     assert kept["rnn"] < kept["lstm"] / 100
+
+
+@pytest.mark.parametrize("task", ["tag", "write", "embed"])
+def test_a_recurrent_run_shows_what_it_forgets(task: str, runs: dict[str, Path]) -> None:
+    """Runs of recurrent networks draw how much of the gradient comes back; word vectors have none."""
+    assert (runs[task] / "memory.svg").is_file() == (task != "embed")
+
+
+def test_memory_is_none_where_the_last_place_alone_is_seen() -> None:
+    """The negative control: a layer that only sees its last place keeps nothing of the others."""
+    back = shares_back(lambda x: x * 2, torch.randn(4, 6, 3))
+    assert back == [1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
 
 
 def test_a_writer_is_one() -> None:

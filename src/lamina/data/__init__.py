@@ -18,6 +18,7 @@ DATASETS = Registry("data set", {
     "digit_scenes": "lamina.data.catalog.digit_scenes:digit_scenes",
     "digit_captions": "lamina.data.catalog.digit_captions:digit_captions",
     "docstrings": "lamina.data.catalog.docstrings:docstrings",
+    "copy_task": "lamina.data.catalog.copy_task:copy_task",
     "dates": "lamina.data.catalog.dates:dates",
     "circles": "lamina.data.catalog.plane:circles",
     "moons": "lamina.data.catalog.plane:moons",

@@ -16,7 +16,7 @@ from lamina.core.run import FORMAT, Run
 from lamina.core.spec import Spec
 from lamina.core.task import Evaluation
 from lamina.loop import Fit, Job
-from lamina.oversight import report
+from lamina.oversight import forgetting, report
 from lamina.oversight.pictures import draw_run
 from lamina.plan import Config as LoopConfig
 from lamina.plan import Plan, make
@@ -202,6 +202,8 @@ def _keep(run: Run, outcome: Outcome) -> None:
     report.write(run, outcome.setup.data)
     for name, picture in outcome.setup.task.pictures(outcome.predictor, outcome.setup.data, outcome.plan.seed).items():
         run.draw(name, picture)
+    if (memory := forgetting.of_model(outcome.predictor.model, outcome.setup.data.valid)) is not None:
+        run.draw("memory.svg", memory)
 
 
 def _describe(run: Run, request: Request, setup: Setup, planned: Plan) -> None:
