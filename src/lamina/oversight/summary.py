@@ -60,7 +60,9 @@ class Trace:
     def layers(self) -> list[Layer]:
         """The layers that ran; one that ran twice shows its parameters the first time only."""
         counts = _counts(self.model, {name for name, _, _ in self._ran})
-        return [Layer(name, kind, shape, counts.pop(name, 0)) for name, kind, shape in self._ran]
+        found = [Layer(name, kind, shape, counts.pop(name, 0)) for name, kind, shape in self._ran]
+        rest = sum(counts.values())  # of a network itself, or of parts that are asked otherwise than by their output
+        return found + ([Layer("others", "", (), rest)] if rest else [])
 
 
 def layers(model: nn.Module, spec: Spec) -> list[Layer]:
