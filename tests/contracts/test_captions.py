@@ -344,8 +344,14 @@ def test_look_tells_what_can_be_asked(run: Path, tmp_path: Path) -> None:
     assert "a red square" in (tmp_path / "look.html").read_text()
 
 
-@pytest.mark.parametrize(("word", "said"), [("nothing.png", "not"), ("", "empty")])
-def test_bad_input_is_refused(word: str, said: str, run: Path) -> None:
-    result = lamina("predict", run, word)
+@pytest.mark.parametrize(("words", "said"), [(["nothing.png"], "not"), ([""], "empty"), (["000.png", "--why"], "where they looked")])
+def test_bad_input_is_refused(words: list[str], said: str, run: Path) -> None:
+    result = lamina("predict", run, *words)
     assert result.exit_code == 2, result.output
     assert said in result.stderr
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    result = lamina("train", tmp_path / "nothing", "--task", "caption")
+    assert result.exit_code == 2
+    assert "is not" in result.stderr

@@ -61,7 +61,7 @@ def _usual(data: Data) -> list[Problem]:
         return []
     often = [f"{text[:60]} ({count})" for text, count in counts.most_common() if count > max(2, OFTEN * len(train))]
     short = [text for text in counts if len(text.split()) < FEW_WORDS]
-    found = [Problem("captions that are said of many pictures", "worth", len(often), "They tell little of any one of them.",
+    found = [Problem("captions that are said of many pictures", "note", len(often), "They tell little of any one of them.",
                      "Say what sets each apart.", tuple(often[:EXAMPLES]))] if often else []  # fmt: skip
     return found + [Problem("captions of one word", "note", len(short), "One word is a class rather than a caption.",
                             "If all are: put each picture into a folder that is called like it.", tuple(short[:EXAMPLES]))] * bool(short)

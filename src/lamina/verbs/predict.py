@@ -14,7 +14,7 @@ import torch
 from lamina.core import config as knobs
 from lamina.core.errors import DataError, UsageError
 from lamina.core.predictions import Drawable, Episode, Forecast, Picture, Prediction, Regions, Translation
-from lamina.core.spec import Input, Tags
+from lamina.core.spec import Boxes, Input, Mask, Tags
 from lamina.data.archives import is_archive
 from lamina.data.film import is_film
 from lamina.data.inputs import read_all, read_one
@@ -69,6 +69,8 @@ def predict(folder: Path, words: Sequence[str], wish: Wish = Wish()) -> Iterable
     trained, words = _told_how(open_run(folder, device=wish.device), words)
     place = wish.out or folder / "predictions"
     if trained.task.takes(trained.spec) == "photos":
+        if wish.explain and not isinstance(trained.spec.target, Boxes | Mask):
+            raise UsageError("boxes or masks for `--why`", f"a run of `{trained.task.name}`", "Captions show where they looked.")
         if wish.explain and any(is_film(word) for word in words):
             raise UsageError("photos for `--why`", "a video", "Take out the frames that you want to ask about.")
         return _of_photos(trained, words, place, wish)

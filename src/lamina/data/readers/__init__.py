@@ -60,11 +60,11 @@ def is_there(path: Path) -> bool:
 
 def reader_of(path: Path, task: str = "") -> type[Reader]:
     """The reader for what lies at `path`, where a `task` is named the one for it; DataError where nothing lies that can be read."""
+    if not is_there(path):
+        raise DataError("a file or folder that is there", f"`{path}`, which is not", "Check the name.")
     if task in OF_TASKS:
         asked: type[Reader] = READERS[OF_TASKS[task]]
         return asked
-    if not is_there(path):
-        raise DataError("a file or folder that is there", f"`{path}`, which is not", "Check the name.")
     for name in READERS:
         reader: Any = READERS[name]
         if reader.suits(path):
