@@ -105,7 +105,7 @@ def test_always_the_same_whatever_the_seed() -> None:
 
 
 def test_no_digit_is_in_two_parts() -> None:
-    pools, source = made._pools()
+    pools, source = made.pools()
     assert source == "scikit-learn's digits"
     seen = [{picture.tobytes() for picture in pools[part].pictures} for part in FEW]
     sizes = [len(pools[part].classes) for part in FEW]
@@ -133,7 +133,7 @@ def test_with_mnist(shared_data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path
         if not packed.is_file():
             pytest.skip("needs shared/data/mnist")
         (tmp_path / "mnist" / name).write_bytes(gzip.decompress(packed.read_bytes()))
-    pools, source = made._pools()
+    pools, source = made.pools()
     assert source == "MNIST's digits"
     sizes = {part: len(pools[part].classes) for part in pools}
     assert sizes == {"train": 12_000, "valid": 48_000, "test": 10_000}
@@ -148,7 +148,8 @@ def test_what_comes_later_covers_what_came_earlier_by_half_at_most(seed: int) ->
     """Solid squares in place of digits: the uppermost is whole, of every other at least half is to be seen, in one colour each."""
     ground, mask = np.full((3, 128, 128), 128, np.float32), np.zeros((128, 128), np.uint8)
     random = np.random.default_rng(seed)
-    squares = [(made._resized(np.full((8, 8), 255, np.uint8), 16, random), digit) for digit in range(8)]
+    heights = (int(random.integers(16, made.HIGHEST + 1)) for _ in range(8))
+    squares = [(made.resized(np.full((8, 8), 255, np.uint8), high, random), digit) for digit, high in enumerate(heights)]
     drawn = list(made._drawn(ground, mask, squares, 0.5, random))
     assert drawn[0][0] == 0
     for digit, (x0, y0, x1, y1) in drawn:

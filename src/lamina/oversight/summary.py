@@ -60,9 +60,12 @@ class Trace:
     def layers(self) -> list[Layer]:
         """The layers that ran; one that ran twice shows its parameters the first time only."""
         counts = _counts(self.model, {name for name, _, _ in self._ran})
-        found = [Layer(name, kind, shape, counts.pop(name, 0)) for name, kind, shape in self._ran]
-        rest = sum(counts.values())  # of a network itself, or of parts that are asked otherwise than by their output
-        return found + ([Layer("others", "", (), rest)] if rest else [])
+        return [Layer(name, kind, shape, counts.pop(name, 0)) for name, kind, shape in self._ran]
+
+    def others(self) -> list[Layer]:
+        """The parameters of no layer that ran, as one: of the network itself, or of parts that are asked otherwise than by their output."""
+        rest = sum(map(_size, self.model.parameters())) - sum(layer.parameters for layer in self.layers())
+        return [Layer("others", "", (), rest)] if rest else []
 
 
 def layers(model: nn.Module, spec: Spec) -> list[Layer]:
@@ -81,7 +84,7 @@ def layers(model: nn.Module, spec: Spec) -> list[Layer]:
             _ = net(seen, *said) if said else model(x)
     finally:
         model.train(training)
-    return trace.layers()
+    return [*trace.layers(), *trace.others()]
 
 
 def table(found: Sequence[Layer]) -> str:

@@ -60,7 +60,7 @@ class CaptionReader:
         part = dict(zip(said.rows.tolist(), said.parts.tolist(), strict=True))
         of_photo = [part.get(row, "train") for row in read.rows.tolist()]
         account = self._account(found, read, data.account)
-        lines = (*data.meaning, *parts_told(of_photo), *told(same, of_photo, [0] * len(of_photo)),
+        lines = (*data.meaning, *parts_told(of_photo, "as the files name them"), *told(same, of_photo, [0] * len(of_photo)),
                  *left_out(self.files.listing, {*(entry.name for entry in self.pictures), *found.files}))
         wanted = {*found.photo, *found.files}
         mark = fingerprint([entry for entry in self.files.listing.entries if entry.name in wanted])
