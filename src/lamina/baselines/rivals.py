@@ -19,6 +19,7 @@ RIVALS = Registry("rivals", {
     "image": "lamina.baselines.photos:of_pictures",
     "vector": "lamina.baselines.boosting:of_tables",
     "table": "lamina.baselines.boosting:of_tables",
+    "series": "lamina.baselines.series:of_series",
     "text": "lamina.baselines.texts:of_texts",
 })  # fmt: skip
 

@@ -6,41 +6,34 @@ differences from the last number, its penalty chosen on the validation windows. 
     N  windows    L  moments of the past    D  columns    K  moments ahead
 """
 
-from collections.abc import Callable, Mapping
-from time import perf_counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 
-from lamina.core.data import Data, Split, batches
+from lamina.baselines.rivals import Judge, judged
+from lamina.core.data import Data, batches
 from lamina.core.spec import Series
 from lamina.core.task import Evaluation
 
-PENALTIES = (1e-2, 1.0, 1e2)  # times the mean square of a column
+PENALTIES = (1e-4, 1e-2, 1.0)  # times the mean square of a feature
 MOST = 20_000  # windows that the line is learned from
-Forecast = Callable[[np.ndarray], np.ndarray]  # (N, L, D) -> (N, K)
+Forecast = Callable[[torch.Tensor], torch.Tensor]  # (N, L, D) -> (N, K), as a network answers
 
 
-def of_series(data: Data, judge: Callable[[Forecast, Split], Evaluation]) -> dict[str, Evaluation]:
+def of_series(data: Data, judge: Judge) -> dict[str, Evaluation]:
     """Figures on the test split of `last value`, `seasonal naive` and `linear autoregression`."""
     spec, ahead = data.spec.input, data.spec.target.size
     assert isinstance(spec, Series), "series"
-    learn: Mapping[str, Callable[[], Forecast]] = {
-        "last value": lambda: lambda x: np.repeat(x[:, -1:, spec.place], ahead, 1),
-        **({"seasonal naive": lambda: _seasonal(spec, ahead)} if 1 < spec.season <= spec.past else {}),
-        "linear autoregression": lambda: _line(data, spec),
-    }
-    found = {}
-    for name, make in learn.items():
-        began = perf_counter()
-        forecast = make()
-        one = judge(forecast, data.test)
-        found[name] = Evaluation(one.metrics, one.intervals, one.details, one.scores, one.output, perf_counter() - began)
-    return found
+    learn: dict[str, Callable[[], Forecast]] = {"last value": lambda: lambda x: x[:, -1:, spec.place].expand(-1, ahead)}
+    if 1 < spec.season <= spec.past:
+        learn["seasonal naive"] = lambda: _seasonal(spec, ahead)
+    return judged({**learn, "linear autoregression": lambda: _line(data, spec)}, judge, data.test)
 
 
 def _seasonal(spec: Series, ahead: int) -> Forecast:
-    places = spec.past - spec.season + np.arange(ahead) % spec.season
+    places = spec.past - spec.season + torch.arange(ahead) % spec.season
     return lambda x: x[:, places, spec.place]
 
 
@@ -54,12 +47,13 @@ def _line(data: Data, spec: Series) -> Forecast:
     gram, right = features.T @ features, features.T @ (y - last)
     usual = float(np.trace(gram)) / len(gram)
 
-    def fitted(penalty: float) -> Forecast:
-        weights = np.linalg.solve(gram + penalty * usual * np.eye(len(gram)) * 1e-2, right)
+    def fitted(penalty: float) -> Callable[[np.ndarray], np.ndarray]:
+        weights = np.linalg.solve(gram + penalty * usual * np.eye(len(gram)), right)
         return lambda new: _changes(new, scale) @ weights + new[:, -1, spec.place, None]
 
     held_x, held_y = _rows(data.valid)
-    return min((fitted(penalty) for penalty in PENALTIES), key=lambda line: float(np.square(line(held_x) - held_y).mean()))
+    best = min(map(fitted, PENALTIES), key=lambda line: float(np.square(line(held_x) - held_y).mean()))
+    return lambda x: torch.from_numpy(best(x.double().numpy()))
 
 
 def _changes(x: np.ndarray, scale: np.ndarray) -> np.ndarray:

@@ -75,14 +75,13 @@ class Table(_Part):
 
 class Series(_Part):
     """What was measured at the last `past` moments, (L, D) float32, columns `names`, in their own units; of one of them, `asked`, what
-    follows is sought. `step`: days from one moment to the next, 0 where moments are only counted; `season`: moments after which it repeats,
-    1 for none; `time` and `key` are the columns of the moments and of the series' names, "" for none."""
+    follows is sought. `season`: moments after which it repeats, 1 for none; `time` and `key` are the columns of the moments and of
+    the series' names, "" for none."""
 
     kind: Literal["series"] = "series"
     names: tuple[str, ...]
     past: int
     asked: str
-    step: float = 0.0
     season: int = 1
     time: str = ""
     key: str = ""

@@ -31,6 +31,14 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(ENDINGS) and path.is_file()
 
 
+def holds(path: Path, is_there: Callable[[Files], bool]) -> bool:
+    """Whether `path` is a folder or an archive in which `is_there` finds what it looks for; False for what cannot be read."""
+    try:
+        return (path.is_dir() or is_archive(path)) and is_there(files_of(path))
+    except (OSError, DataError):
+        return False
+
+
 def files_of(path: Path) -> Files:
     """The files of a folder or an archive; DataError for an archive that is damaged or larger than the limits."""
     if path.is_dir():

@@ -30,7 +30,6 @@ FILES = ("file_name", "filename", "file", "image", "image_name", "photo", "path"
 TABLES, LINES = (".csv", ".tsv", ".txt", ".token"), (".jsonl", ".ndjson")
 TOLD = re.compile(r"caption|token|metadata|sentence|description", re.IGNORECASE)  # a name of a file of captions
 MOST_BYTES, MOST_BESIDE, HEAD = 1 << 28, 1 << 16, 1 << 12
-LEAST_FOUND = 0.5  # share of a column's cells that must name photos
 BESIDE = 0.5  # share of the photos that must have a text of their name
 NUMBER = re.compile(r"#\d+$")
 Row = tuple[str, str, str, str]  # the photo as the file calls it, a caption, its part if the file says it, the place
@@ -111,9 +110,9 @@ def _told(files: Files) -> list[Entry]:
 
 def _tables(files: Files) -> list[Entry]:
     """The files that could hold captions of several photos."""
-    pictures = {str(PurePosixPath(e.name).with_suffix("")) for e in files.listing.entries if e.ending in ENDINGS}
-    return [e for e in files.listing.entries if e.ending in (*TABLES, *LINES, ".json") and 0 < e.size <= MOST_BYTES
-            and str(PurePosixPath(e.name).with_suffix("")) not in pictures]
+    pictures = _by_stem(files)
+    return [e for e in files.listing.entries
+            if e.ending in (*TABLES, *LINES, ".json") and 0 < e.size <= MOST_BYTES and _stem(e) not in pictures]
 
 
 def _names_captions(files: Files, entry: Entry) -> bool:
@@ -127,10 +126,19 @@ def _names_captions(files: Files, entry: Entry) -> bool:
 
 def _beside(files: Files) -> dict[Entry, str]:
     """The texts that lie beside photos of the same name, and these; {} where few photos have one."""
-    pictures = {str(PurePosixPath(e.name).with_suffix("")): e.name for e in files.listing.entries if e.ending in ENDINGS}
-    texts = {e: pictures[stem] for e in files.listing.entries
-             if e.ending == ".txt" and e.size <= MOST_BESIDE and (stem := str(PurePosixPath(e.name).with_suffix(""))) in pictures}
+    pictures = _by_stem(files)
+    texts = {e: pictures[_stem(e)] for e in files.listing.entries
+             if e.ending == ".txt" and e.size <= MOST_BESIDE and _stem(e) in pictures}
     return texts if len(texts) >= BESIDE * len(pictures) else {}
+
+
+def _by_stem(files: Files) -> dict[str, str]:
+    """The photos by their names without the ending."""
+    return {_stem(entry): entry.name for entry in files.listing.entries if entry.ending in ENDINGS}
+
+
+def _stem(entry: Entry) -> str:
+    return str(PurePosixPath(entry.name).with_suffix(""))
 
 
 def _rows(files: Files, entry: Entry) -> list[Row]:

@@ -33,13 +33,13 @@ class Config(knobs.Config):
 @dataclass(frozen=True)
 class Captions:
     """Captions `text` (M) of the pictures at `rows` (M,), what a person calls each, and its part; captions whose pictures have one number
-    in `kin` (M,) stay together."""
+    in `kin` (M,) stay together, where it is left out those of one picture."""
 
     text: Sequence[str]
     rows: torch.Tensor
     where: Sequence[str]
     parts: np.ndarray
-    kin: torch.Tensor
+    kin: torch.Tensor | None = None
 
 
 def data_of(name: str, image: Image, pictures: torch.Tensor, found: Captions, config: Config, seed: int) -> Data:
@@ -54,7 +54,8 @@ def data_of(name: str, image: Image, pictures: torch.Tensor, found: Captions, co
     long = np.setdiff1d(np.arange(len(found.text)), keep)
     reason, repair = f"a caption longer than {config.length} tokens", f"Shorten it, or `length={2 * config.length}`."
     refused = tuple(Refusal(found.where[i], reason, repair) for i in long.tolist())
-    data = cut_by_parts(name, spec, whole, found.parts[keep], Given(groups=found.kin[torch.from_numpy(keep)]), seed)
+    kin = found.rows if found.kin is None else found.kin
+    data = cut_by_parts(name, spec, whole, found.parts[keep], Given(groups=kin[torch.from_numpy(keep)]), seed)
     photos = len(whole.rows.unique())
     meaning = (f"{len(keep):,} captions of {photos:,} pictures; {target.size:,} tokens ({target.unit}), "
                f"{whole.said.lengths.float().median():.0f} in the middle caption, as in `{found.text[int(keep[0])][:80]}`",)  # fmt: skip

@@ -46,13 +46,12 @@ class Told:
 
 def data_of(name: str, series: Sequence[Told], spec: Series, config: Config) -> Data:
     """The series as data to learn from. spec: its columns; past and season are found here. DataError where they are too short."""
-    if not series or max(len(one.values) for one in series) < LEAST:
-        longest = max((len(one.values) for one in series), default=0)
+    longest = max((len(one.values) for one in series), default=0)
+    if longest < LEAST:
         raise DataError(f"a series of {LEAST} moments and more", f"`{longest}` in `{name}`", "Give a longer one.")
     season = config.season or season_of([one.values[: int(TRAIN * len(one.values)), spec.place] for one in series])
     ahead = config.ahead or (min(season, MOST_AHEAD) if season > 1 else USUAL_AHEAD)
     past = config.past or max(2 * season, 3 * ahead, USUAL_PAST)
-    longest = max(len(one.values) for one in series)
     if not config.past:  # a short series is rather looked back on less than not at all
         past = max(1, min(past, int(TRAIN * longest) - 3 * ahead))
     spec = spec.model_copy(update={"past": past, "season": season})
@@ -81,8 +80,7 @@ def _cut(series: Sequence[Told], spec: Series, ahead: int, part: str) -> WindowS
     """The windows of a part of every series."""
     values = torch.from_numpy(np.concatenate([one.values for one in series]))
     starts, where, offset = list[int](), list[str](), 0
-    held = part != "train"
-    stride = _stride([_bounds(len(one.values), part) for one in series], ahead) if held else 1
+    stride = 1 if part == "train" else _stride([_bounds(len(one.values), part) for one in series], ahead)
     for one in series:
         low, high = _bounds(len(one.values), part)
         asked = range(max(low, spec.past), high - ahead + 1, stride)  # the first moment that is asked for

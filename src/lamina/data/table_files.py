@@ -1,11 +1,12 @@
 """Files of tables, by their ending, each as a `Sheet` of text cells: CSV, TSV, JSON lines, Parquet, Excel; packed by gz, xz or zip."""
 
 import gzip
+import hashlib
 import json
 import lzma
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
@@ -52,6 +53,15 @@ def open_sheet(path: Path, header: Header = None) -> Sheet:
         return _json(path) if kind in JSON else csv_text.read(lambda: open_packed(path), path.name, header)
     except BROKEN as error:
         raise DataError("a file that can be unpacked", f"`{path.name}`, which is damaged ({error})", "Fetch or pack it again.") from error
+
+
+def digest_of(files: Iterable[Path]) -> str:
+    """A hash of the contents of files in their order."""
+    found = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as opened:
+            found.update(hashlib.file_digest(opened, "sha256").digest())
+    return found.hexdigest()
 
 
 def open_packed(path: Path) -> IO[bytes]:

@@ -20,7 +20,7 @@ from lamina.core.errors import UsageError
 from lamina.core.speaker import State
 from lamina.core.spec import Spec, Tokens
 from lamina.models import decoder
-from lamina.models.decoder import Decoder
+from lamina.models.decoder import Decoder, Says
 from lamina.models.maps import pyramid
 
 
@@ -32,7 +32,7 @@ class Config(decoder.Config):
     still: bool = knob(False, "the backbone keeps its weights, as those that were learned from many photos")
 
 
-class Captioner(nn.Module):
+class Captioner(Says):
     """Show, attend and tell (Xu et al. 2015): pictures -> tokens said (core/speaker.py)."""
 
     def __init__(self, spec: Spec, config: Config) -> None:
@@ -44,9 +44,7 @@ class Captioner(nn.Module):
         self.pyramid, self.stride, self.still = pyramid(spec, config.backbone, (config.stride,)), config.stride, config.still
         self.place = nn.Linear(self.pyramid.channels[config.stride] + 2, config.hidden)
         self.decoder = Decoder(spec.target.size, config.hidden, config.hidden, config)
-        self.head = nn.Linear(config.embedding, spec.target.size)
-        nn.init.normal_(self.decoder.embedding.weight, std=config.embedding**-0.5)
-        self.head.weight = self.decoder.embedding.weight
+        self.head = self.decoder.tied_head()
         self.pyramid.requires_grad_(not config.still)
 
     @property
@@ -61,26 +59,12 @@ class Captioner(nn.Module):
             self.pyramid.eval()
         return self
 
-    def forward(self, x: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
-        """Logits (B, T, V) of the token after each of `said`."""
-        logits: torch.Tensor = self.head(self.features(x, said))
-        return logits
-
-    def features(self, x: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
-        """(B, T, D) from which `head` tells the token after each of `said`."""
-        return self.decoder(*self.hear(x), said)[0]
-
     def hear(self, x: torch.Tensor) -> tuple[State, State]:
         """(memory, state) of what was seen."""
         maps = with_coordinates(self.pyramid(x)[self.stride])
         s = torch.relu(self.place(maps.flatten(2).transpose(1, 2)))  # (B, S, H)
         held = torch.ones(s.shape[:2], dtype=torch.bool, device=s.device)
         return {"places": s, "held": held}, self.decoder.begin(s.mean(1))
-
-    def decode_step(self, memory: State, state: State, token: torch.Tensor) -> tuple[torch.Tensor, State]:
-        """Logits (B, V) of what follows `token` (B,)."""
-        features, state = self.decoder(memory, state, token[:, None])
-        return self.head(features[:, 0]), state
 
 
 def with_coordinates(maps: torch.Tensor) -> torch.Tensor:

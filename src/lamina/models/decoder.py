@@ -12,6 +12,7 @@ h       (B, T, H)           states of the decoder
 c       (B, T, E)           context, the mean of s by the weights of attention
 """
 
+from abc import ABC, abstractmethod
 from typing import Literal
 
 import torch
@@ -50,6 +51,14 @@ class Decoder(nn.Module):
         self.join = nn.Linear(H + (0 if self.look is None else places), config.embedding)
         self.dropout = nn.Dropout(config.dropout)
 
+    def tied_head(self) -> nn.Linear:
+        """The layer that tells the next token, whose weights are those of the embedding (Press & Wolf 2017)."""
+        tokens, width = self.embedding.weight.shape
+        head = nn.Linear(width, tokens)
+        nn.init.normal_(self.embedding.weight, std=width**-0.5)
+        head.weight = self.embedding.weight
+        return head
+
     def begin(self, whole: torch.Tensor) -> State:
         """The state before the first token, from (B, whole)."""
         parts = torch.tanh(self.start(whole)).float().chunk(2 if self.config.cell == "lstm" else 1, -1)
@@ -81,3 +90,28 @@ class Decoder(nn.Module):
 
     def _features(self, h: torch.Tensor) -> torch.Tensor:
         return self.dropout(torch.tanh(self.join(self.dropout(h))))
+
+
+class Says(nn.Module, ABC):
+    """What networks have in common that say tokens by a `decoder` and its `head` (core/speaker.py); they differ in what they `hear`."""
+
+    decoder: Decoder
+    head: nn.Linear
+
+    @abstractmethod
+    def hear(self, x: torch.Tensor) -> tuple[State, State]:
+        """(memory, state) of inputs (B, ...)."""
+
+    def forward(self, x: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
+        """Logits (B, T, V) of the token after each of `said`."""
+        logits: torch.Tensor = self.head(self.features(x, said))
+        return logits
+
+    def features(self, x: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
+        """(B, T, D) from which `head` tells the token after each of `said`."""
+        return self.decoder(*self.hear(x), said)[0]
+
+    def decode_step(self, memory: State, state: State, token: torch.Tensor) -> tuple[torch.Tensor, State]:
+        """Logits (B, V) of what follows `token` (B,)."""
+        features, state = self.decoder(memory, state, token[:, None])
+        return self.head(features[:, 0]), state

@@ -51,14 +51,19 @@ class Whole(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.embedding is None:
-            x = x.nan_to_num(0.0)  # a missing number is the usual one
-            h, lengths = self.cells(x[..., None]), torch.full((len(x),), x.shape[1], device=x.device)
+            h, lengths = self.cells(self.seen(x)), torch.full((len(x),), x.shape[1], device=x.device)
         else:
-            x = shortened(x, self.config.places)
-            lengths = (x != FILL).sum(1).clamp(min=1)
-            h = self.cells(self.dropout(self.embedding(x)), lengths)
+            lengths = (shortened(x, self.config.places) != FILL).sum(1).clamp(min=1)
+            h = self.cells(self.dropout(self.seen(x)), lengths)
         logits: torch.Tensor = self.head(self.dropout(self._pooled(h, lengths)))
         return logits
+
+    def seen(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, L, D) what the layers read of each place."""
+        if self.embedding is None:
+            return x.nan_to_num(0.0)[..., None]  # a missing number is the usual one
+        found: torch.Tensor = self.embedding(shortened(x, self.config.places))
+        return found
 
     def _pooled(self, h: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """(B, L, C H) -> (B, C H)."""
@@ -89,13 +94,20 @@ class GoesOn(nn.Module):
             nn.init.normal_(layer.weight, std=0.01)  # it begins by nearly saying the last number again
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        last = x[:, -1:]
-        spread = x.std(1, keepdim=True).clamp_min(SMALLEST_SPREAD)  # (B, 1, D)
-        z = (x - last) / spread
+        last, spread, z = x[:, -1:], _spread(x), self.seen(x)
         lengths = torch.full((len(x),), x.shape[1], device=x.device)
         h = ends_of(self.cells(z, lengths), lengths, self.both)
         change: torch.Tensor = self.head(self.dropout(h)) + self.sum(z.flatten(1))
         return last[:, 0, self.place, None] + spread[:, 0, self.place, None] * change
+
+    def seen(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, L, D) differences from the last moment, in units of the window's spread."""
+        return (x - x[:, -1:]) / _spread(x)
+
+
+def _spread(x: torch.Tensor) -> torch.Tensor:
+    """(B, 1, D) the deviation of each column of windows (B, L, D)."""
+    return x.std(1, keepdim=True).clamp_min(SMALLEST_SPREAD)
 
 
 class InStep(nn.Module):
@@ -111,9 +123,14 @@ class InStep(nn.Module):
         nn.init.normal_(self.embedding.weight, std=0.1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        h = self.cells(self.dropout(self.embedding(x)), (x != FILL).sum(1).clamp(min=1))
+        h = self.cells(self.dropout(self.seen(x)), (x != FILL).sum(1).clamp(min=1))
         logits: torch.Tensor = self.head(self.dropout(h)).transpose(1, 2)
         return logits
+
+    def seen(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, L, D) what the layers read of each place."""
+        found: torch.Tensor = self.embedding(x)
+        return found
 
 
 class WritesOn(nn.Module):
@@ -139,9 +156,14 @@ class WritesOn(nn.Module):
         logits: torch.Tensor = self.head(self.read(tokens, {})[0])
         return logits
 
+    def seen(self, tokens: torch.Tensor) -> torch.Tensor:
+        """(B, T, D) what the layers read of each place."""
+        found: torch.Tensor = self.embedding(tokens)
+        return found
+
     def read(self, tokens: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
         """Features (B, T, H), from which `head` tells what follows, and the state then."""
-        e = self.dropout(self.embedding(tokens))
+        e = self.dropout(self.seen(tokens))
         before = tuple(state[n] for n in ("h", "c") if n in state) or self.cells.blank(len(tokens), e)
         h, after = self.cells.carried(e, before)
         return self.dropout(h), dict(zip(("h", "c"), after, strict=False))

@@ -17,7 +17,7 @@ from lamina.core.errors import UsageError
 from lamina.core.speaker import State
 from lamina.core.spec import FILL, Spec, Tokens
 from lamina.models import decoder
-from lamina.models.decoder import Decoder
+from lamina.models.decoder import Decoder, Says
 from lamina.nn.recurrent import Recurrent, ends_of
 
 
@@ -43,7 +43,7 @@ class Encoder(nn.Module):
         return s, held | (lengths[:, None] == 1) & (torch.arange(x.shape[1], device=x.device) == 0), lengths
 
 
-class Seq2Seq(nn.Module):
+class Seq2Seq(Says):
     """Tokens (B, S) heard -> tokens said (core/speaker.py)."""
 
     def __init__(self, spec: Spec, config: Config) -> None:
@@ -54,25 +54,9 @@ class Seq2Seq(nn.Module):
         self.encoder = Encoder(spec.input.size, config)
         self.both, width = config.both, config.hidden * (2 if config.both else 1)
         self.decoder = Decoder(spec.target.size, width, width, config)
-        self.head = nn.Linear(config.embedding, spec.target.size)
-        nn.init.normal_(self.decoder.embedding.weight, std=config.embedding**-0.5)
-        self.head.weight = self.decoder.embedding.weight
-
-    def forward(self, x: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
-        """Logits (B, T, V) of the token after each of `said`."""
-        logits: torch.Tensor = self.head(self.features(x, said))
-        return logits
-
-    def features(self, x: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
-        """(B, T, D) from which `head` tells the token after each of `said`."""
-        return self.decoder(*self.hear(x), said)[0]
+        self.head = self.decoder.tied_head()
 
     def hear(self, x: torch.Tensor) -> tuple[State, State]:
         """(memory, state) of what was read."""
         s, held, lengths = self.encoder(x)
         return {"places": s, "held": held}, self.decoder.begin(ends_of(s, lengths, self.both))
-
-    def decode_step(self, memory: State, state: State, token: torch.Tensor) -> tuple[torch.Tensor, State]:
-        """Logits (B, V) of what follows `token` (B,)."""
-        features, state = self.decoder(memory, state, token[:, None])
-        return self.head(features[:, 0]), state

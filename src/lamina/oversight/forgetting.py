@@ -60,16 +60,11 @@ def of_model(model: nn.Module, split: Split) -> Memory | None:
     """What a trained network forgets, on rows of a split; None where it has no recurrent layer that reads rows from their beginning."""
     x = split.batch(torch.arange(min(ROWS, len(split))))["x"]
     device = next(model.parameters()).device
-    net, seen = behind_scale(model.eval(), x.to(device))
-    cells, embedding = getattr(net, "cells", None), getattr(net, "embedding", None)
-    if not isinstance(cells, Recurrent) or seen.ndim not in (2, 3):
+    net, x = behind_scale(model.eval(), x.to(device))
+    cells, seen = getattr(net, "cells", None), getattr(net, "seen", None)
+    if not isinstance(cells, Recurrent) or seen is None:
         return None
-    if embedding is not None:
-        seen = _whole_rows(seen)
-    elif seen.ndim == 2:
-        seen = seen.nan_to_num(0.0)[..., None]
-    read = embedding(seen) if embedding is not None else seen
-    read = read[:, -PLACES:].detach().float()
+    read = seen(x if x.is_floating_point() else _whole_rows(x))[:, -PLACES:].detach().float()
 
     def forwards(e: torch.Tensor) -> torch.Tensor:
         """The layers in the direction of the rows."""

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lamina.core.data import Data
-from lamina.core.spec import Actions, Series
-from lamina.data.caption_split import CaptionSplit
+from lamina.core.spec import Actions
 from lamina.oversight.framing import Question
 from lamina.oversight.label_errors import Doubt
+from lamina.oversight.own_looks import own_look
 from lamina.oversight.problems import Problem
 from lamina.oversight.rows import PARTS, Rows
-from lamina.oversight.sequences_look import is_sequence, kind_of
 
 SHOWN = {"questions": 6, "problems": 12, "meaning": 12, "examples": 4}
 DEGREES = {"serious": "SERIOUS", "worth": "worth an hour", "note": "good to know"}
@@ -37,12 +36,9 @@ class Look:
     @property
     def kind(self) -> str:
         """What the data are, in a word or two."""
-        if isinstance(self.data.train, CaptionSplit):
-            return "pictures with captions"
-        if isinstance(self.data.spec.input, Series):
-            return "series of numbers"
-        if is_sequence(self.data):
-            return kind_of(self.data)
+        own = own_look(self.data)
+        if own is not None:
+            return own.kind
         return "an environment" if self.rows is None else KINDS[self.data.spec.input.kind]
 
     def sizes(self) -> dict[str, int]:

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from lamina.core.spec import Actions, Boxes, Classes, Image, Mask, Series, Table, Text, Vector
-from lamina.data.caption_split import CaptionSplit
-from lamina.oversight import captions_look, page, scenes_shown, series_look
+from lamina.core.spec import Actions, Boxes, Classes, Image, Mask, Table, Text, Vector
+from lamina.oversight import page, scenes_shown
 from lamina.oversight.columns import Cells
 from lamina.oversight.framing import columns_of
 from lamina.oversight.look import DEGREES, Look
+from lamina.oversight.own_looks import own_look
 from lamina.oversight.page import Html
 from lamina.oversight.problems import Problem
 from lamina.oversight.rows import Rows
@@ -25,10 +25,8 @@ def page_of(look: Look) -> str:
         pieces.append(_doubts(look))
     if look.rows is not None:
         pieces.append(_shown(look.rows))
-    if isinstance(look.data.train, CaptionSplit):
-        pieces.append(captions_look.shown(look.data))
-    if isinstance(look.data.spec.input, Series):
-        pieces.append(series_look.shown(look.data))
+    if (own := own_look(look.data)) is not None:
+        pieces.append(own.shown(look.data))
     foot = page.tag("p", f"lamina look {look.word}: {look.seconds:.1f} s, no network was trained.", kind="quiet")
     return page.page(f"A look at {look.word}", *pieces, _refused(look), foot)
 

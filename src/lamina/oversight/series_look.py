@@ -7,11 +7,12 @@ import numpy as np
 import torch
 
 from lamina.baselines.series import of_series
-from lamina.core.data import Data
+from lamina.core.data import Data, Split, batches
 from lamina.core.series_drawn import series_svg
 from lamina.core.spec import Series
 from lamina.core.task import Evaluation
 from lamina.data.window_split import WindowSplit
+from lamina.metrics.regression import Regression
 from lamina.oversight import page
 from lamina.oversight.framing import Question
 from lamina.oversight.page import Html
@@ -25,7 +26,7 @@ FEW = 200  # windows
 def questions(data: Data, word: str) -> list[Question]:
     """What can be asked, with the figures of those who look at nothing but the last value, or the season before."""
     spec = _spec(data)
-    found = of_series(data, lambda say, split: Evaluation(_errors(say, split)))
+    found = of_series(data, _error)
     told = ", ".join(f"{name}: rmse {one.metrics['rmse']:.4g}" for name, one in found.items())
     asks = f"How does `{spec.asked}` go on? {data.spec.target.size} moments ahead"
     command = f"lamina train {quote(word)} --task forecast"
@@ -51,9 +52,11 @@ def _spec(data: Data) -> Series:
     return data.spec.input
 
 
-def _errors(say: Any, split: Any) -> dict[str, float]:
-    batch = split.batch(torch.arange(len(split)))
-    return {"rmse": float(np.sqrt(np.square(np.asarray(say(batch["x"].numpy())) - batch["y"].numpy()).mean()))}
+def _error(rival: Any, split: Split) -> Evaluation:
+    gathered = Regression()
+    for batch in batches(split):
+        gathered.update(rival(batch["x"]), batch["y"])
+    return Evaluation(gathered.value())
 
 
 def _values(split: Any) -> np.ndarray:

@@ -3,11 +3,9 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 
-from lamina.baselines.series import Forecast as Rival
-from lamina.baselines.series import of_series
+from lamina.baselines.rivals import rivals
 from lamina.core.data import Data, Split, batches
 from lamina.core.predictions import Drawable, Forecast, Prediction
 from lamina.core.spec import Numbers, Series, Spec
@@ -38,19 +36,18 @@ class Ahead:
         gathered = Regression()
         for batch in batches(split):
             gathered.update(predictor(batch["x"]), batch["y"])
-        return _judged(gathered, brief)
+        if brief:
+            return Evaluation(gathered.value())
+        said, y = gathered.pairs()
+        squared = (said - y).square()
+        details = {"rmse_ahead": squared.mean(0).sqrt().tolist()}  # of each step alone
+        return Evaluation(gathered.value(), gathered.intervals(), details, squared.mean(1), said.float())
 
     def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Drawable | None:
         return None
 
     def baselines(self, data: Data) -> dict[str, Evaluation]:
-        def judge(forecast: Rival, split: Split) -> Evaluation:
-            gathered = Regression()
-            for batch in batches(split):
-                gathered.update(torch.from_numpy(np.asarray(forecast(batch["x"].numpy()))), batch["y"])
-            return _judged(gathered)
-
-        return of_series(data, judge)
+        return rivals(data, lambda rival, split: self.evaluate(rival, split, 0))
 
     def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:
         rows = torch.linspace(0, len(data.test) - 1, min(SHOWN, len(data.test))).long()
@@ -65,12 +62,3 @@ class Ahead:
         said = predictor(x).cpu()
         return [Forecast(spec.input.asked, tuple(row.tolist()), tuple(before[:, spec.input.place].tolist()))
                 for before, row in zip(x, said, strict=True)]  # fmt: skip
-
-
-def _judged(gathered: Regression, brief: bool = False) -> Evaluation:
-    """The errors of all steps ahead together, and of each alone."""
-    if brief:
-        return Evaluation(gathered.value())
-    said, y = gathered.pairs()
-    each = (said - y).square().mean(0).sqrt()
-    return Evaluation(gathered.value(), gathered.intervals(), {"rmse_ahead": each.tolist()}, (said - y).square().mean(1), said.float())

@@ -61,7 +61,7 @@ def text(data: Data, quality: Quality) -> Choice:
     more = max(1.0, ENOUGH_TOKENS / max(1, size)) ** 0.5
     common: dict[str, Any] = {"batch": 32, "schedule": "cosine", "warmup": 0.02, "clip": 1.0}
     transformer = Choice("transformer", "next_token", common | {
-        "epochs": _epochs(5 * more, MOST_TEXT_EPOCHS), "width": 256, "layers": 4, "batch": 32, "stretch": 128, "learning_rate": 1e-3,
+        "epochs": _epochs(5 * more, MOST_TEXT_EPOCHS), "width": 256, "layers": 4, "stretch": 128, "learning_rate": 1e-3,
     })  # fmt: skip
     return Choice("lstm", "next_token", common | {
         "epochs": _epochs({"fast": 5.0, "good": 14.0, "best": 40.0}[quality] * more, MOST_TEXT_EPOCHS),

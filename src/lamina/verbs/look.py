@@ -11,16 +11,16 @@ from typing import Any
 from lamina.core.data import Data
 from lamina.core.errors import DataError, UsageError
 from lamina.core.run import replace as write
-from lamina.core.spec import Actions, Classes, Series
-from lamina.data.caption_split import CaptionSplit
+from lamina.core.spec import Actions, Classes
 from lamina.data.report import say
-from lamina.oversight import captions_look, label_errors, sequences_look, series_look
+from lamina.oversight import label_errors
 from lamina.oversight.columns import Cells
 from lamina.oversight.features import Features
 from lamina.oversight.framing import questions, ranked
 from lamina.oversight.label_errors import Doubt
 from lamina.oversight.look import Look
 from lamina.oversight.look_page import page_of
+from lamina.oversight.own_looks import own_look
 from lamina.oversight.problems import problems
 from lamina.oversight.rows import Rows
 from lamina.oversight.table_survey import is_table, survey
@@ -84,12 +84,8 @@ def _of_data(data: Data, word: str, columns: Sequence[Cells] = (), asked: str = 
     """columns: of a table's file, each of which could be the target if none is `asked` for by name."""
     if isinstance(data.spec.target, Actions):
         return Look(word, data, None, questions(None, data, word), [])
-    if isinstance(data.train, CaptionSplit):
-        return Look(word, data, None, captions_look.questions(data, word), captions_look.problems(data))
-    if isinstance(data.spec.input, Series):
-        return Look(word, data, None, series_look.questions(data, word), series_look.problems(data))
-    if sequences_look.is_sequence(data):
-        return Look(word, data, None, sequences_look.questions(data, word), sequences_look.problems(data))
+    if (own := own_look(data)) is not None:
+        return Look(word, data, None, own.questions(data, word), own.problems(data))
     rows = Rows(data)
     possible = [column for column in columns if asked in ("", column.name)]
     return Look(word, data, rows, questions(rows, data, word, possible), problems(rows, columns))

@@ -38,7 +38,7 @@ def digit_captions(config: Config, seed: int) -> Data:
     made = [_made(digits[part], count, part) for part, count in SIZES.items()]
     x, texts = torch.cat([pictures for pictures, _ in made]), [text for _, words in made for text in words]
     parts, rows = np.repeat(list(SIZES), list(SIZES.values())), torch.arange(len(texts))
-    found = Captions(texts, rows, [f"picture {i}" for i in range(len(texts))], parts, rows)
+    found = Captions(texts, rows, [f"picture {i}" for i in range(len(texts))], parts)
     image = Image(channels=3, height=SIDE // 2, width=SIDE // 2)
     data = captions.data_of("digit_captions", image, x, found, captions.Config(unit="word"), seed)
     return replace(data, sheet=f"{len(texts):,} pictures of {source} in words, made by lamina", fingerprint=source)

@@ -10,10 +10,10 @@ import torch
 from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.data import Account, Data, Refusal
-from lamina.core.errors import DataError, quoted
+from lamina.core.errors import quoted
 from lamina.core.spec import Boxes, Image, Mask, Spec
 from lamina.data import box_files
-from lamina.data.archives import files_of, is_archive
+from lamina.data.archives import files_of, holds
 from lamina.data.box_answers import Answers, answers
 from lamina.data.box_split import BoxSplit, Objects, rarest
 from lamina.data.boxes import Drawn
@@ -48,10 +48,7 @@ class BoxReader:
 
     @staticmethod
     def suits(path: Path) -> bool:
-        try:
-            return (path.is_dir() or is_archive(path)) and box_files.is_there(files_of(path))
-        except (OSError, DataError):
-            return False
+        return holds(path, box_files.is_there)
 
     def data(self, seed: int) -> Data:
         if self.config.as_masks:

@@ -13,7 +13,7 @@ from lamina.core.data import Account, Data
 from lamina.core.errors import DataError
 from lamina.core.spec import Image, Spec
 from lamina.data import caption_files, captions
-from lamina.data.archives import files_of, is_archive
+from lamina.data.archives import files_of, holds, is_archive
 from lamina.data.caption_files import Captioned
 from lamina.data.caption_split import CaptionSplit
 from lamina.data.captions import Captions
@@ -46,17 +46,15 @@ class CaptionReader:
 
     @staticmethod
     def suits(path: Path) -> bool:
-        try:
-            return (path.is_dir() or is_archive(path)) and caption_files.is_there(files_of(path))
-        except (OSError, DataError):
-            return False
+        return holds(path, caption_files.is_there)
 
     def data(self, seed: int) -> Data:
         found = caption_files.captions(self.files)
         read, said = self._read(found, None)
-        image = read.image.model_copy(update={"fit": self.config.fit})
+        image, same = read.image.model_copy(update={"fit": self.config.fit}), twins(read)
+        kin = dict(zip(read.rows.tolist(), grouped(same, read.names, {}).tolist(), strict=True))
+        said = replace(said, kin=torch.tensor([kin[row] for row in said.rows.tolist()]))
         data = captions.data_of(self.path.name, image, read.pictures, said, self.config, seed)
-        same = twins(read)
         part = dict(zip(said.rows.tolist(), said.parts.tolist(), strict=True))
         of_photo = [part.get(row, "train") for row in read.rows.tolist()]
         account = self._account(found, read, data.account)
@@ -90,13 +88,8 @@ class CaptionReader:
         else:
             read = photos(self.files, used, image.model_dump_json(), lambda: image)
         row = dict(zip(read.names, read.rows.tolist(), strict=True))
-        kin = dict(zip(read.names, grouped(twins(read), read.names, {}).tolist(), strict=True))
         keep = [i for i, name in enumerate(found.photo) if name in row]
         names = [found.photo[i] for i in keep]
         parts = np.array([found.part[i] for i in keep], object)
-        if not (parts == "train").any():  # no part is named, or none for training
-            parts[:] = "train"
-        elif (parts == "").any():
-            parts[parts == ""] = "train"
-        return read, Captions([found.text[i] for i in keep], torch.tensor([row[name] for name in names]), names, parts.astype(str),
-                              torch.tensor([kin[name] for name in names]))
+        parts[(parts == "") | ~(parts == "train").any()] = "train"  # no part is named, or none for training
+        return read, Captions([found.text[i] for i in keep], torch.tensor([row[name] for name in names]), names, parts.astype(str))

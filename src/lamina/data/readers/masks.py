@@ -13,7 +13,7 @@ from lamina.core.data import Account, Data
 from lamina.core.errors import DataError, quoted
 from lamina.core.spec import Image, Mask, Spec
 from lamina.data import mask_pairs
-from lamina.data.archives import files_of, is_archive
+from lamina.data.archives import files_of, holds
 from lamina.data.box_split import rarest
 from lamina.data.files import left_out
 from lamina.data.mask_answers import Answers, answers
@@ -47,10 +47,7 @@ class MaskReader:
 
     @staticmethod
     def suits(path: Path) -> bool:
-        try:
-            return (path.is_dir() or is_archive(path)) and mask_pairs.is_there(files_of(path))
-        except (OSError, DataError):
-            return False
+        return holds(path, mask_pairs.is_there)
 
     def data(self, seed: int) -> Data:
         found = answers(self.files, self.config)

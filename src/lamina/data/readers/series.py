@@ -3,7 +3,6 @@
 Moments that come twice and rows whose moment cannot be read are refused; missing numbers become the last before them, and are counted.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from lamina.data import series, text_tables
 from lamina.data.report import say
 from lamina.data.series import Told
 from lamina.data.sheet import Sheet
-from lamina.data.table_files import is_table, open_sheet
+from lamina.data.table_files import digest_of, is_table, open_sheet
 from lamina.data.window_split import WindowSplit
 
 PLAIN = 0.95  # share of a column's cells that must be numbers
@@ -71,8 +70,7 @@ class SeriesReader:
         account = Account(sum(len(one.values) for one in told), (*sheet.refused, *refused)).check(self.config.allow_refused, self.path.name)
         told, lines = _filled(told, spec)
         data = series.data_of(self.path.name, told, spec, self.config)
-        digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
-        return replace(data, account=account, meaning=(*sheet.notes, *data.meaning, *lines), fingerprint=digest)
+        return replace(data, account=account, meaning=(*sheet.notes, *data.meaning, *lines), fingerprint=digest_of([self.path]))
 
     def rows(self, spec: Spec) -> WindowSplit:
         return series.rows_of(spec, self._known(spec))

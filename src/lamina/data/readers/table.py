@@ -5,7 +5,6 @@ rows, are refused and counted. Splits do not leak: `group` keeps rows together, 
 are equal in everything are kept on one side.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from lamina.data.arrays import ArraySplit, Given, cut
 from lamina.data.columns import Meaning
 from lamina.data.report import say
 from lamina.data.sheet import Sheet
-from lamina.data.table_files import is_table, open_sheet
+from lamina.data.table_files import digest_of, is_table, open_sheet
 
 PARTS = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
 LEAST_ROWS = 10
@@ -92,7 +91,7 @@ class TableReader:
         data = self._split(rows, answers, meanings, seed)
         lines = (*rows.notes, f"{answers.line}, {how}; another: `--target COLUMN`", *(found.line for found in meanings))
         sheet = f"table `{self.path.name}`: {rows.frame.height} rows, {len(meanings)} columns and the target `{target}`"
-        return replace(data, sheet=sheet, meaning=lines, account=account, fingerprint=_sha256(self._files()))
+        return replace(data, sheet=sheet, meaning=lines, account=account, fingerprint=digest_of(self._files().values()))
 
     def _split(self, rows: _Rows, answers: Answers, meanings: list[Meaning], seed: int) -> Data:
         """Cut places of rows, learn the columns from those of training, then fetch the cells."""
@@ -254,9 +253,3 @@ def _parts(folder: Path) -> dict[str, Path]:
     return {part: named[part] for part in ("train", "valid", "test") if part in named}
 
 
-def _sha256(files: dict[str, Path]) -> str:
-    found = hashlib.sha256()
-    for path in files.values():
-        with path.open("rb") as opened:
-            found.update(hashlib.file_digest(opened, "sha256").digest())
-    return found.hexdigest()
