@@ -110,6 +110,14 @@ def test_every_form_is_recognised_and_tells_the_same(form: Any, tmp_path: Path) 
             assert (split.pictures[row].permute(1, 2, 0).numpy() == ink).all(-1).any(), "the picture that the caption is of"
 
 
+def test_another_file_beside_the_texts_of_photos_is_none_of_theirs(tmp_path: Path) -> None:
+    beside(drawn(tmp_path / "photos"))
+    plain = texts_of(load(tmp_path / "photos"))
+    (tmp_path / "photos" / "README.txt").write_text("Photos, made by us.\n")
+    (tmp_path / "photos" / "settings.json").write_text("{}")
+    assert texts_of(load(tmp_path / "photos")) == plain
+
+
 def test_parts_that_the_files_name_are_kept(tmp_path: Path) -> None:
     karpathy(drawn(tmp_path / "photos"))
     data = load(tmp_path / "photos")

@@ -55,13 +55,12 @@ def is_there(files: Files) -> bool:
 def captions(files: Files) -> Captioned:
     """All captions; DataError where there are none, or they name no photos."""
     pictures = [entry.name for entry in files.listing.entries if entry.ending in ENDINGS]
-    told = _told(files) or _tables(files)
-    found = Captioned()
-    if told:
-        for entry in told:
-            _take(found, entry, _rows(files, entry), pictures)
+    told, beside, found = _told(files), _beside(files), Captioned()
+    if beside and not told:
+        _take_beside(found, files, beside)
     else:
-        _take_beside(found, files)
+        for entry in told or _tables(files):
+            _take(found, entry, _rows(files, entry), pictures)
     if not found.photo:
         first = f"; {found.refused[0].where}: {found.refused[0].reason}" if found.refused else ""
         raise DataError("photos with captions: a table of file names and captions, COCO's JSON, or a text beside each photo",
@@ -83,8 +82,8 @@ def _take(found: Captioned, entry: Entry, rows: Sequence[Row], pictures: Sequenc
             _add(found, photo, text, part or part_called(PurePosixPath(entry.name).stem) or part_of(photo), where)
 
 
-def _take_beside(found: Captioned, files: Files) -> None:
-    texts = _beside(files)
+def _take_beside(found: Captioned, files: Files, texts: dict[Entry, str]) -> None:
+    """Add the captions of texts that lie beside their photos."""
     for place, load in files.contents(list(texts)):
         entry = list(texts)[place]
         found.files.append(entry.name)
