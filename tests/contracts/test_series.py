@@ -25,6 +25,8 @@ from lamina.data.series import Told, season_of, with_gaps_filled
 from lamina.models import MODELS
 from lamina.nn.scaled import Scaled
 from lamina.verbs.data import load_data
+from lamina.verbs.request import Request
+from lamina.verbs.setup import prepare
 
 QUICK = ["epochs=80", "batch=16", "hidden=16", "learning_rate=0.01", "threads=1"]
 RECURRENT = ("rnn", "lstm", "gru", "bilstm")
@@ -297,6 +299,14 @@ def test_look_finds_what_is_wrong_with_a_series(tmp_path: Path) -> None:
     assert "<svg" in (tmp_path / "look.html").read_text()
     plain = json.loads(lamina("look", written(tmp_path / "b.csv", waves(300)), "--out", tmp_path, "--json").stdout.splitlines()[-1])
     assert not {one["name"] for one in plain["problems"]} & {"a level that training never saw", "sudden jumps"}
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "bilstm"])
+def test_rows_of_numbers_take_the_networks_that_read_in_order_as_they_are(name: str) -> None:
+    """What was found for a perceptron, such as its layers, is not taken for theirs."""
+    setup = prepare(Request("copy_task", words={"lag": 5, "rows": 200, "pool": "last"}, model=name))
+    assert setup.choice.model == name
+    assert isinstance(setup.configs["model"].hidden, int)
 
 
 def test_a_table_of_numbers_is_read_in_order_by_a_recurrent_network(tmp_path: Path) -> None:

@@ -151,5 +151,8 @@ def numbers(data: Data, quality: Quality) -> Choice:
     if rows < ROWS_FOR_A_COLUMN * columns:
         tiny = rows < TINY_TABLE
         held = {"hidden": "32" if tiny else "64,64", "learning_rate": 2e-3, "weight_decay": 0.5 if tiny else 0.05, "dropout": 0.1}
-        return Choice("mlp", "supervised", words | held)
-    return Choice("mlp", "supervised", words | {"hidden": "64,64", "learning_rate": 1e-2})
+        words |= held
+    else:
+        words |= {"hidden": "64,64", "learning_rate": 1e-2}
+    other = {word: value for word, value in words.items() if word != "hidden"}  # which is a size of its own in other models
+    return Choice("mlp", "supervised", words, other=Choice("mlp", "supervised", other))
