@@ -34,7 +34,7 @@ def share_inside(answers: list[Translation], places: list[dict[str, tuple[int, i
 
 @pytest.mark.slow
 def test_each_part_of_a_date_is_read_where_it_stands(tmp_path: Path) -> None:
-    train(Request("dates", words={"threads": 1, "precision": "f32"}, out=tmp_path / "run"))
+    train(Request("dates", words={"threads": 1, "precision": "f32", "epochs": 3}, out=tmp_path / "run"))
     trained = open_run(tmp_path / "run")
     test = trained.data().test
     assert isinstance(test, PairSplit)
