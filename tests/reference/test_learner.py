@@ -175,6 +175,41 @@ def test_a_resumed_average_goes_on_bit_by_bit() -> None:
         assert torch.equal(found, expected)
 
 
+@pytest.mark.parametrize(("steps", "points"), [(100, 5), (37, 3), (4, 5)])
+def test_checkpoints_are_the_plain_mean_of_points_of_the_last_fifth(steps: int, points: int) -> None:
+    learner = learner_of(network(), checkpoints=points)
+    learner.steps = steps
+    before: list[list[torch.Tensor]] = []
+    for step in range(1, steps + 1):
+        before.append(parameters(learner.model))
+        learner.begin(step)
+        assert (learner.predictor().model is learner.model) == (step < steps - round((points - 1) * 0.2 * steps / points))
+        learner.step(loss_of(learner.model, *rows(5, step)))
+    taken = sorted({steps - round(i * 0.2 * steps / points) for i in range(points)})
+    assert steps - taken[0] < 0.2 * steps + 0.5 and taken[-1] == steps
+    mean = [torch.stack(one).mean(0) for one in zip(*(before[step - 1] for step in taken), strict=True)]
+    assert same(parameters(learner.predictor().model), mean)
+    assert not same(parameters(learner.model), mean, atol=1e-6)
+
+
+def _begun(learner: Learner, steps: range) -> None:
+    learner.steps = 20
+    for step in steps:
+        learner.begin(step)
+        learner.step(loss_of(learner.model, *rows(5, step)))
+
+
+@pytest.mark.parametrize("stop", [3, 17, 19])
+def test_resumed_checkpoints_go_on_bit_by_bit(stop: int) -> None:
+    whole, first, second = (learner_of(network(), optimizer="adamw", checkpoints=3) for _ in range(3))
+    _begun(whole, range(1, 21))
+    _begun(first, range(1, stop + 1))
+    second.load_state(first.weights(), first.state())
+    _begun(second, range(stop + 1, 21))
+    for found, expected in zip(second.weights().values(), whole.weights().values(), strict=True):
+        assert torch.equal(found, expected)
+
+
 # -- what is not finite ---------------------------------------------------------------------------
 
 

@@ -9,19 +9,18 @@ import inspect
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from copy import deepcopy
 from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
 from torch import nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.errors import TrainingError, UsageError
 from lamina.core.predictor import Predictor, autocast
 from lamina.optim import OPTIMIZERS, SCHEDULES
+from lamina.optim.averages import Average, Checkpoints, Following
 from lamina.optim.penalties import penalize, shorten
 from lamina.optim.schedules import warm
 
@@ -44,6 +43,7 @@ class Config(knobs.Config):
     clip: float = knob(0.0, "longest gradient; 0 never clips", low=0, search="log")
     accumulate: int = knob(1, "updates whose gradients are summed before the weights move", low=1)
     ema: float = knob(0.0, "decay of the average of the weights that answers; 0 uses the weights themselves", low=0, high=1)
+    checkpoints: int = knob(0, "points of the last fifth of the run whose mean answers at the end, in place of `ema`", low=0)
     l1: float = knob(0.0, "penalty on the sum of absolute weights", low=0, search="log")
     l2: float = knob(0.0, "penalty on half the sum of squared weights", low=0, search="log")
     max_norm: float = knob(0.0, "longest vector of weights into one unit; 0 leaves them free", low=0)
@@ -66,13 +66,14 @@ class Learner:
         self._schedule = SCHEDULES[config.schedule]
         self._factor = 1.0  # of plateau
         self._stale = 0
-        self._averaged = deepcopy(self.model).requires_grad_(False) if config.ema else None
-        self._pairs = {name: _pairs(self._averaged, self.model, name) for name in self._parts} if self._averaged is not None else {}
+        self._average = self._average_of(config)
 
     def begin(self, step: int) -> None:
         """Set the learning rates of this step (1 is the first), and the model to training."""
         if not self.model.training:
             self.model.train()
+        if self._average is not None:
+            self._average.begin(step, self.steps)
         progress = max(0, step - self.first) / (self.steps - self.first + 1)
         self.set_rate(self.rate * self._schedule(progress) * self._factor * warm(progress, self.config.warmup))
 
@@ -91,12 +92,13 @@ class Learner:
         mine.differentiate(loss)
         if mine.count % self.config.accumulate == 0:
             mine.move(loss.detach())
-            self._average(part)
+            if self._average is not None:
+                self._average.moved(part, mine.count // self.config.accumulate)
 
     def settle(self) -> None:
         """Begin the average anew from weights that a method has put in place itself."""
-        if self._averaged is not None:
-            self._averaged.load_state_dict(self.model.state_dict())
+        if self._average is not None:
+            self._average.settle()
 
     def check(self) -> None:
         """Raise if a gradient since the last check was not finite; on a GPU only this waits for the device."""
@@ -111,18 +113,13 @@ class Learner:
 
     def predictor(self) -> Predictor:
         """The model that answers: the average of the weights where one is kept."""
-        return Predictor(self.model if self._averaged is None else self._averaged, self.device, self.precision)
+        average = self._average
+        return Predictor(average.module if average is not None and average.ready() else self.model, self.device, self.precision)
 
-    def _average(self, part: str) -> None:
-        if self._averaged is None:
-            return
-        moves = self._parts[part].count // self.config.accumulate
-        decay = min(self.config.ema, (1 + moves) / (10 + moves))  # a young average forgets faster
-        means, theirs, counters = self._pairs[part]
-        follow: Any = get_ema_multi_avg_fn(decay)
-        follow(means, theirs, None)
-        for kept, its in counters:
-            kept.copy_(its)
+    def _average_of(self, config: Config) -> Average | None:
+        if config.checkpoints:
+            return Checkpoints(self.model, config.checkpoints)
+        return Following(self.model, tuple(self._parts), config.ema) if config.ema else None
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The weights that answer."""
@@ -130,17 +127,20 @@ class Learner:
 
     def state(self) -> dict[str, Any]:
         """All that a resumed run needs beside `weights()`."""
+        average = self._average
         return {
-            "model": None if self._averaged is None else self.model.state_dict(),
+            "model": self.model.state_dict() if average is not None and average.ready() else None,
+            "average": None if average is None else average.state(),
             "parts": {name or "all": part.state() for name, part in self._parts.items()},
             "factor": self._factor, "stale": self._stale,
         }  # fmt: skip
 
     def load_state(self, weights: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
         """Continue from `weights()` and `state()`."""
-        if self._averaged is not None:
-            self._averaged.load_state_dict(weights)
-        self.model.load_state_dict(weights if self._averaged is None else state["model"])
+        if self._average is not None:
+            self._average.module.load_state_dict(weights)
+            self._average.load_state(state["average"])
+        self.model.load_state_dict(weights if state["model"] is None else state["model"])
         for name, part in self._parts.items():
             part.load_state(state["parts"][name or "all"])
         self._factor, self._stale = state["factor"], state["stale"]
@@ -255,18 +255,6 @@ def _by_rate(groups: list[dict[str, Any]], rates: Mapping[nn.Parameter, float]) 
         {**group, "params": [p for p in group["params"] if rates.get(p, 1.0) == share], "share": share}
         for group in groups for share in sorted({rates.get(p, 1.0) for p in group["params"]})
     ]  # fmt: skip
-
-
-Pairs = tuple[list[torch.Tensor], list[torch.Tensor], list[tuple[torch.Tensor, torch.Tensor]]]
-
-
-def _pairs(averaged: nn.Module, model: nn.Module, part: str) -> Pairs:
-    """Means and the numbers that they follow, and counters that are only copied, of one part of the model."""
-    means = averaged.get_submodule(part).state_dict(keep_vars=True)
-    theirs = model.get_submodule(part).state_dict(keep_vars=True)
-    floats = [name for name, mean in means.items() if mean.is_floating_point()]
-    counters = [(mean, theirs[name]) for name, mean in means.items() if not mean.is_floating_point()]
-    return [means[name] for name in floats], [theirs[name] for name in floats], counters
 
 
 def _laid_out_as(parameter: torch.Tensor, kept: Any) -> Any:
