@@ -21,7 +21,7 @@ try:  # a base class is needed where the file is read; nothing but our environme
 except ImportError as error:
     raise missing_package("gymnasium", "rl", "environments") from error
 
-__all__ = ["Act", "Dynamics", "Many", "Single", "State", "Stepped", "Told", "advance", "uniform"]
+__all__ = ["Act", "Dynamics", "Many", "Single", "State", "Stepped", "Told", "advance", "spaces", "uniform"]
 
 State = dict[str, np.ndarray]
 Act = Callable[[np.ndarray], np.ndarray]  # observations (E, D) float32 -> actions (E,) int64 or (E, A) float32
@@ -180,6 +180,11 @@ class Many:
             seen = self._begin(over, last.copy())
         self.seen = seen
         return Stepped(told, cut, last)
+
+    def begin_anew(self) -> np.ndarray:
+        """All leave their episodes and begin the next; what they see then."""
+        self.seen = self._begin(np.arange(self.count), np.empty_like(self.seen))
+        return self.seen
 
     def _begin(self, those: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """The next episodes of `those` environments; what all see then."""
