@@ -43,7 +43,7 @@ FINISH, GOAL, SHAPED_FINISH = 5.0, 60.0, 20.0  # what the finish pays, in turbos
 class Config(knobs.Config):
     """The course, and what is paid for."""
 
-    shape: Literal["bay", "snake", "hairpin", "delta", "spiral"] = knob("bay", "the course")
+    shape: Literal["bay", "snake", "hairpin", "delta", "hook"] = knob("bay", "the course")
     reward: Literal["turbos", "goal", "shaped", "capped", "turbos_shaped"] = knob("turbos", "what is paid for")
     value: float = knob(1.0, "what a turbo pays", low=0, high=100)
     respawn: int = knob(12, "steps until a turbo is back", low=1, high=1000)

@@ -22,7 +22,7 @@ SHAPES: dict[str, tuple[Stretch, ...]] = {
               (12, -0.14, NARROW), (14, 0, NARROW)),
     "hairpin": ((12, 0, NARROW), (14, 0, WIDE), (8, 0, NARROW), (22, 0.14, NARROW), (30, 0, NARROW), (10, -0.1, NARROW)),
     "delta": ((8, 0, NARROW), (12, -0.12, NARROW), (16, 0, WIDE), (10, 0.12, NARROW), (10, 0, 2.5), (14, 0.13, NARROW), (16, 0, NARROW)),
-    "spiral": ((14, -0.08, NARROW), (14, 0, WIDE), (24, -0.1, NARROW), (20, -0.14, NARROW), (10, 0, NARROW)),
+    "hook": ((14, -0.08, NARROW), (14, 0, WIDE), (24, -0.1, NARROW), (18, 0, NARROW), (12, 0.12, NARROW)),
 }  # fmt: skip
 
 
