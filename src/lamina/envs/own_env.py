@@ -28,7 +28,7 @@ def make(name: str, render: bool = False) -> Any:
     try:
         made = thing(**words)
     except Exception as error:
-        raise _threw(name, f"`{thing.__name__}()`", error) from error
+        raise _threw(name, f"from `{thing.__name__}()`", error) from error
     if not isinstance(made, _gymnasium().Env):
         raise DataError("a `gymnasium.Env`", f"`{type(made).__name__}` from `{thing.__name__}()` in `{name}`", "Return one of these.")
     return made
@@ -68,13 +68,16 @@ def _sha256(file: Path) -> str:
 def _thing(name: str) -> Any:
     """The class or function that makes the environment."""
     module, wanted = _module(name), _parts(name)[1]
-    found = _classes(module)
+    found, maker = _classes(module), getattr(module, MAKE, None)
+    if not inspect.isfunction(maker) or maker.__module__ != module.__name__:  # Gymnasium's own, imported
+        maker = None
     if wanted:
-        if wanted not in found and not callable(getattr(module, wanted, None)):
-            raise unknown("environment", wanted, [*found, *([MAKE] if hasattr(module, MAKE) else [])], f"`{_parts(name)[0]}` has no such.")
-        return getattr(module, wanted)
-    if callable(getattr(module, MAKE, None)):
-        return getattr(module, MAKE)
+        known = found | ({MAKE: maker} if maker else {})
+        if wanted not in known:
+            raise unknown("environment", wanted, known, f"`{_parts(name)[0]}` holds no such.")
+        return known[wanted]
+    if maker:
+        return maker
     if not found:
         raise DataError("a class that is a `gymnasium.Env`, or a function `make` that returns one", f"`{name}`, which has neither",
                         "Write one: Gymnasium's page on custom environments says how.")
@@ -103,23 +106,23 @@ def _module(name: str) -> ModuleType:
     sys.path.insert(0, str(file.parent))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[known]
-        raise _threw(name, "being imported", error) from error
+        raise _threw(name, "while it was read", error) from error
     finally:
         sys.path.remove(str(file.parent))
     return module
 
 
-def _threw(name: str, what: str, error: Exception) -> DataError:
+def _threw(name: str, what: str, error: BaseException) -> DataError:
     """What a person's code threw, and in which line of the file."""
     file, line, trace = str(Path(_parts(name)[0]).resolve()), 0, error.__traceback__
     while trace is not None:
         line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == file else line
         trace = trace.tb_next
     line = error.lineno or 0 if isinstance(error, SyntaxError) and error.filename == file else line
-    where = f"{name}, line {line}" if line else name
-    return DataError(f"`{_parts(name)[0]}` to give an environment", f"`{type(error).__name__}: {error}` at {what} ({where})", "Mend the file.")
+    came = f"`{type(error).__name__}: {error}` {what}" + (f", line {line}" if line else "")
+    return DataError(f"`{_parts(name)[0]}` to give an environment", came, "Mend the file.")
 
 
 def _takes(thing: Any, word: str) -> bool:
