@@ -30,7 +30,7 @@ Act = Callable[[np.ndarray], np.ndarray]  # observations (E, D) float32 -> actio
 @dataclass(frozen=True)
 class Told:
     """What one step tells: reward (E,) float32; ended (E,) bool, by the environment and not by the clock; goal (E,) float32, how far the
-    true goal is reached so far in the episode, 0 to 1; parts of the reward by name, (E,) float32 each, which sum to it."""
+    true goal is reached so far in the episode, 0 to 1 (noughts where none is declared); parts of the reward by name, (E,) float32 each, which sum to it."""
 
     reward: np.ndarray
     ended: np.ndarray
@@ -105,7 +105,7 @@ def advance(dynamics: Dynamics, state: State, action: np.ndarray) -> tuple[Told,
 
 
 class Single(gymnasium.Env[np.ndarray, Any]):
-    """One environment. `info` has `goal` (a number, 0 to 1) and `parts` of the reward by name after each step."""
+    """One environment. `info` of a step has `parts` of the reward by name and, where a goal is declared, how far it is reached, `goal`."""
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 25}
 
@@ -129,7 +129,9 @@ class Single(gymnasium.Env[np.ndarray, Any]):
         if isinstance(self.action_space, spaces.Discrete) and action not in self.action_space:
             raise UsageError(f"an action from 0 to {self.action_space.n - 1}", f"`{action}`", "Choose one of these.")
         told, cut = advance(self.dynamics, state, np.asarray(action)[None])
-        info = {"goal": float(told.goal[0]), "parts": {name: float(part[0]) for name, part in told.parts.items()}}
+        info: dict[str, Any] = {"parts": {name: float(part[0]) for name, part in told.parts.items()}}
+        if self.dynamics.goal:
+            info["goal"] = float(told.goal[0])
         return self.dynamics.observe(state)[0].copy(), float(told.reward[0]), bool(told.ended[0]), bool(cut[0]), info
 
     def render(self) -> Any:
