@@ -67,11 +67,11 @@ def assert_repeats(dynamics: Dynamics) -> None:
     """Many together are each alone, and again the same."""
     seeds, chosen = [11, 12, 2**40, 0, 7], actions(dynamics)
     together, again = play(dynamics, seeds, chosen), play(dynamics, seeds, chosen)
-    assert all(np.array_equal(a, b) for a, b in zip(together, again, strict=True))
+    assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(together, again, strict=True))
     for place, seed in enumerate(seeds):
         alone = play(dynamics, [seed], chosen[:, place : place + 1])
         for many, one in zip(together, alone, strict=True):
-            assert np.array_equal(many[place], one[0]), "a single environment does otherwise than one of many"
+            assert np.array_equal(many[place], one[0], equal_nan=True), "a single environment does otherwise than one of many"
 
 
 def assert_told_rightly(dynamics: Dynamics) -> None:
@@ -86,7 +86,7 @@ def assert_told_rightly(dynamics: Dynamics) -> None:
         assert told.reward.dtype == told.goal.dtype == np.float32
         assert told.ended.dtype == cut.dtype == bool
         assert told.parts and np.allclose(sum(told.parts.values()), told.reward, atol=1e-5)
-        assert ((told.goal >= 0) & (told.goal <= 1)).all()
+        assert ((told.goal >= 0) & (told.goal <= 1)).all() if dynamics.goal else np.isnan(told.goal).all()
         assert np.isfinite(told.reward).all()
         if (told.ended | cut).any():
             state = dynamics.begin(np.arange(COUNT, dtype=np.uint64) + np.uint64(state["time"].max()))
@@ -166,6 +166,16 @@ def test_the_next_episode_is_that_of_its_seed(name: str) -> None:
         goes_on = ~stepped.over
         assert np.array_equal(many.seen[goes_on], stepped.last[goes_on])
         assert np.array_equal(many.held["time"][goes_on], before[goes_on] + 1)
+
+
+@EACH
+def test_all_can_begin_anew(name: str) -> None:
+    dynamics = make(name)
+    many, other = Many(dynamics, 2, lambda i: 50 + i), Many(dynamics, 2, lambda i: 52 + i)
+    for action in actions(dynamics, 2, 5):
+        many.step(action)
+    assert np.array_equal(many.begin_anew(), other.seen)
+    assert many.held["time"].tolist() == [0, 0]
 
 
 @EACH

@@ -30,7 +30,8 @@ Act = Callable[[np.ndarray], np.ndarray]  # observations (E, D) float32 -> actio
 @dataclass(frozen=True)
 class Told:
     """What one step tells: reward (E,) float32; ended (E,) bool, by the environment and not by the clock; goal (E,) float32, how far the
-    true goal is reached so far in the episode, 0 to 1 (noughts where none is declared); parts of the reward by name, (E,) float32 each, which sum to it."""
+    true goal is reached so far in the episode, 0 to 1, NaN where none is declared; parts of the reward by name, (E,) float32 each,
+    which sum to it."""
 
     reward: np.ndarray
     ended: np.ndarray

@@ -61,7 +61,7 @@ class Bandit:
     def step(self, state: State, action: np.ndarray) -> Told:
         won = (uniform(state, 2)[:, 0] < self.pays[state["context"], action]).astype(np.float32)
         state["arm"], state["won"], state["context"] = action + 0, won.astype(np.float64), self._drawn(state)
-        return Told.of({"won": won}, np.zeros(len(won), bool), np.zeros(len(won)))
+        return Told.of({"won": won}, np.zeros(len(won), bool), np.full(len(won), np.nan))
 
     def draw(self, state: State, place: int) -> np.ndarray:
         """A bar an arm, as high as it pays in this context; the last one pulled is green where it won, red where not."""
