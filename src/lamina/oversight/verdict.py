@@ -12,12 +12,13 @@ from lamina.core.task import LOWER_IS_BETTER, Evaluation
 from lamina.metrics import paired
 
 Answer = Literal["better", "noise", "worse"]
-TRIVIAL = ("most frequent", "mean", "same boxes", "copy", "single tokens", "last value")
+TRIVIAL = ("most frequent", "mean", "same boxes", "copy", "single tokens", "last value", "random")
 # rivals that are no strong classical model
 SIMPLE = (*TRIVIAL, "linear", "naive Bayes", "by place", "dictionary", "bigrams", "most frequent of each word", "nearest picture",
           "seasonal naive")  # fmt: skip
-FIGURES = ("f1", "picture_iou", "text_accuracy", "chrf", "accuracy", "rmse", "loss")  # that rows have scores of: the first that both have
-MEANS = FIGURES[:4]  # rows score a share of their own
+FIGURES = ("optimal_moves", "points", "f1", "picture_iou", "text_accuracy", "chrf", "accuracy", "rmse", "loss")
+# that rows have scores of: the first that both have
+MEANS = FIGURES[:6]  # rows score a share of their own
 SHARES = frozenset({"accuracy", *MEANS})  # of `accuracy` rows score 1 or 0, of `rmse` their squared error, of `loss` their mean loss
 
 
@@ -45,7 +46,8 @@ class Difference:
     def size(self) -> str:
         """The difference without its sign, with its unit."""
         of = {"accuracy": " points", "f1": " points of F1 a photo", "picture_iou": " points of IoU a photo",
-              "text_accuracy": " points of right labels a text", "chrf": " points of chrF a text", "loss": " nats a token"}
+              "text_accuracy": " points of right labels a text", "chrf": " points of chrF a text", "loss": " nats a token",
+              "optimal_moves": " points of optimal moves", "points": " points of a hundred"}
         return f"{_plain(self.figure, abs(self.value))}{of.get(self.figure, f' of {self.figure}')}"
 
 
@@ -143,7 +145,9 @@ def named(rival: str) -> str:
              "bigrams": "how often tokens follow one another", "most frequent of each word": "each word's most frequent label",
              "last value": "saying the last value again", "seasonal naive": "what was a season ago",
              "linear autoregression": "a line through the past", "nearest picture": "what was said of the most similar picture",
-             "windows": "a linear model of windows", "colour and place": "boosting on colour and place"}
+             "random": "random moves", "bare search": "the same search without a network",
+             "untrained network": "an untrained network with the same search", "windows": "a linear model of windows",
+             "colour and place": "boosting on colour and place"}
     return words.get(rival, rival)
 
 

@@ -1,0 +1,107 @@
+"""How well a player of a board game plays, and the rivals: random moves, search without a network, and an untrained network.
+
+A player is judged on positions that are solved, where a solver knows the game, by the share of its moves that keep what the position is
+worth; and by games against plain tree search, of which it begins half.
+"""
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from lamina.baselines.perfect import Perfect
+from lamina.baselines.plain_search import PlainSearch
+from lamina.core.data import Data
+from lamina.core.task import Evaluation
+from lamina.envs.games.arena import Mover, Points, at_random, match, searching
+from lamina.envs.games.game import Game
+from lamina.envs.games.game_split import GameSplit
+from lamina.envs.games.search import Search, uniform
+from lamina.envs.games.solved import Solved
+from lamina.metrics.intervals import wilson
+
+PLAYOUTS, GAMES = 1000, 200  # of plain tree search, and against it
+SLOW_PLAYOUTS, SLOW_GAMES = 100, 20  # where a game's functions are not compiled
+FIGURE = {1.0: "wins", 0.5: "draws", 0.0: "losses"}
+
+
+@dataclass(frozen=True)
+class Opponent:
+    """Plain tree search with so many playouts a move, met in so many games."""
+
+    game: Game
+    playouts: int
+    games: int
+
+    @staticmethod
+    def of(game: Game) -> "Opponent":
+        """As strong as the game's speed allows."""
+        return Opponent(game, SLOW_PLAYOUTS, SLOW_GAMES) if game.refused else Opponent(game, PLAYOUTS, GAMES)
+
+    def meet(self, player: Mover, key: int) -> Points:
+        """What the player made of the games."""
+        return match(self.game, player, PlainSearch(self.game, self.playouts), self.games, key)
+
+
+def rated(player: Mover, split: GameSplit, key: int) -> Evaluation:
+    """All figures of a player: on the solved positions where there are any, and against plain tree search."""
+    met = Opponent.of(split.game).meet(player, key)
+    metrics, intervals = of_points(met)
+    details = {"opponent": Opponent.of(split.game).playouts, "points_first": met.points[met.began].tolist(),
+               "points_second": met.points[~met.began].tolist()}
+    if split.solved is None:
+        return Evaluation(metrics, intervals, details, torch.from_numpy(met.points).float())
+    right = split.solved.right(player(split.solved.boards, split.solved.players, split.solved.allowed, key))
+    share = {"optimal_moves": float(right.mean())}
+    return Evaluation(share | metrics, {"optimal_moves": wilson(int(right.sum()), len(right))} | intervals, details,
+                      torch.from_numpy(right).float())
+
+
+def of_points(met: Points) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """Points, and shares of games won, drawn and lost, with their intervals."""
+    total = len(met.points)
+    shares = {name: met.count(points) / total for points, name in FIGURE.items()}
+    bounds = {name: wilson(met.count(points), total) for points, name in FIGURE.items()}
+    return {"points": float(met.points.mean())} | shares, bounds
+
+
+def losses_to_perfect(player: Mover, game: Game, solved: Solved, key: int) -> tuple[int, int]:
+    """How many games are lost to the perfect player, of how many: half of them begun by each."""
+    met = match(game, player, Perfect(solved), GAMES, key)
+    return met.count(0.0), len(met.points)
+
+
+def rivals(data: Data, untrained: Mover, simulations: int, key: int) -> dict[str, Evaluation]:
+    """Random moves, the search without any network, the same with an untrained one, and plain tree search itself."""
+    split = data.test
+    assert isinstance(split, GameSplit), "games are played by their rules"
+    bare = searching(Search(split.game, uniform(split.game.size)), simulations)
+    players: dict[str, Mover] = {"random": at_random, "bare search": bare, "untrained network": untrained,
+                                 "plain tree search": PlainSearch(split.game, Opponent.of(split.game).playouts)}
+    found = {}
+    for name, player in players.items():
+        start = time.perf_counter()
+        figures = rated(player, split, key)
+        if name == "random" and split.solved is not None:
+            figures = _by_chance(figures, split.solved)
+        found[name] = replace(figures, seconds=time.perf_counter() - start)
+    return found
+
+
+def _by_chance(figures: Evaluation, solved: Solved) -> Evaluation:
+    """Random moves are judged by their chances, not by one draw."""
+    scores = solved.optimal.sum(1) / solved.allowed.sum(1)
+    return replace(figures, metrics=figures.metrics | {"optimal_moves": float(scores.mean())}, intervals={
+        name: bounds for name, bounds in figures.intervals.items() if name != "optimal_moves"}, scores=torch.from_numpy(scores).float())
+
+
+def network_figures(search: Search, solved: Solved, simulations: int) -> tuple[dict[str, float], np.ndarray]:
+    """Of a network on solved positions: optimal moves with search and of its policy alone, and the mean -log of the chance that its policy
+    gives to all optimal moves; and whether each move with search was optimal (N,)."""
+    right = solved.right(searching(search, simulations)(solved.boards, solved.players, solved.allowed, 0))
+    priors = search.priors(solved.boards, solved.players, solved.allowed)
+    mass = np.where(solved.optimal, priors, 0).sum(1)
+    figures = {"optimal_moves": float(right.mean()), "optimal_raw": float(solved.right(priors.argmax(1)).mean()),
+               "loss": float(-np.log(np.maximum(mass, 1e-12)).mean())}
+    return figures, right

@@ -1,0 +1,132 @@
+"""Games that a network plays against itself, all side by side, each from its start to its end.
+
+    G  games    B  games of which a move is searched    P  positions that are learned from    C  cells    A  moves
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lamina.envs.games.game import GOING
+from lamina.envs.games.search import Found, Noise, Search
+
+MOST_MOVES = 512  # a longer game is a draw
+
+
+@dataclass(frozen=True)
+class Style:
+    """How games are played. `simulations` a move; a share `cheap` of the moves gets `cheap_simulations` only, and is not learned from
+    (playout cap randomization: Wu 2019, Accelerating self-play learning in Go); `opening`: most moves at the start of a game that are
+    drawn at random, each game has its own number."""
+
+    simulations: int = 64
+    cheap: float = 0.0
+    cheap_simulations: int = 16
+    noise: float = 0.25  # share of the prior at the root that is noise
+    alpha: float = 1.0  # of the Dirichlet distribution
+    temperature: float = 1.0  # of the choice among the moves at first
+    half_life: float = 10.0  # moves after which it is half as much
+    coldest: float = 0.25
+    opening: int = 0
+    mix: float = 0.5  # share of what the search thought in what a position is said to be worth; the rest is how the game ended
+
+
+@dataclass(frozen=True)
+class Positions:
+    """What is learned from: boards (P, C) int8, players (P,) int8, legal moves (P, A) bool, how the search shared itself among them (P, A),
+    and what the position is worth to who is to move (P,)."""
+
+    boards: np.ndarray
+    players: np.ndarray
+    allowed: np.ndarray
+    shares: np.ndarray
+    worth: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.boards)
+
+
+@dataclass(frozen=True)
+class Games:
+    """Games that were played: the positions, each game's moves, and its outcome; `unended`: how many were too long."""
+
+    positions: Positions
+    moves: list[list[int]] = field(repr=False)
+    outcomes: np.ndarray
+    unended: int
+
+    @property
+    def alike(self) -> float:
+        """The share of games that repeat another one."""
+        return 1 - len(set(map(tuple, self.moves))) / len(self.moves)
+
+
+@dataclass(frozen=True)
+class _Searched:
+    """Positions of one ply that are learned from: the games that they are of (P,), the board and all that was found of it."""
+
+    games: np.ndarray
+    boards: np.ndarray
+    player: int
+    allowed: np.ndarray
+    found: Found
+
+
+def self_play(search: Search, count: int, style: Style, key: int) -> Games:
+    """`count` games of `search` against itself. Every draw follows from `key`."""
+    game, random = search.game, np.random.default_rng(key)
+    boards, going, player = game.initial(count), np.arange(count), 1
+    allowed = np.repeat(game.allowed(boards[0], 1)[None], count, 0)
+    opening = random.integers(0, style.opening + 1, count)
+    outcomes, moves = np.full(count, GOING), [list[int]() for _ in range(count)]
+    kept: list[_Searched] = []
+    for ply in range(MOST_MOVES):
+        chosen = (random.random(allowed.shape) * allowed).argmax(1)
+        rows = np.flatnonzero(opening[going] <= ply)
+        if len(rows):
+            at = (boards[rows], np.full(len(rows), player), allowed[rows])
+            chosen[rows], fully, found = _searched(search, at, ply, style, random)
+            kept.append(_Searched(going[rows][fully], at[0][fully], player, at[2][fully], found))
+        for i, move in zip(going, chosen, strict=True):
+            moves[i].append(int(move))
+        allowed, outcome = game.step(boards, chosen, np.full(len(boards), player))
+        outcomes[going] = outcome
+        on = outcome == GOING
+        boards, allowed, going, player = boards[on], allowed[on], going[on], -player
+        if not len(going):
+            break
+    outcomes[going] = 0
+    return Games(_joined(kept, outcomes, style.mix), moves, outcomes, len(going))
+
+
+def _searched(search: Search, at: tuple[np.ndarray, np.ndarray, np.ndarray], ply: int, style: Style,
+              random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, Found]:
+    """The moves (B,) of one ply; in which games they were searched fully (B,), and what was found in these."""
+    boards, players, allowed = at
+    count = len(boards)
+    fully = random.random(count) >= style.cheap
+    noise = (random.gamma(style.alpha, size=allowed.shape) + 1e-9) * allowed
+    noisy = Noise(noise / noise.sum(1, keepdims=True), style.noise * fully[:, None])
+    found = search(boards, players, allowed, np.where(fully, style.simulations, style.cheap_simulations), noisy)
+    temperature = max(style.coldest, style.temperature * 0.5 ** (ply / style.half_life))
+    chosen = drawn(found.counts, temperature, random.random(count))
+    return chosen, fully, Found(found.counts[fully], found.values[fully], found.proven[fully])
+
+
+def drawn(counts: np.ndarray, temperature: float, draws: np.ndarray) -> np.ndarray:
+    """A move (B,) for each row of counts (B, A), with chances counts ** (1 / temperature), by numbers (B,) drawn from 0 to 1."""
+    sums = ((counts / counts.max(1, keepdims=True)) ** (1 / temperature)).cumsum(1)
+    return (sums <= draws[:, None] * sums[:, -1:]).sum(1).clip(0, counts.shape[1] - 1)
+
+
+def _joined(kept: list[_Searched], outcomes: np.ndarray, mix: float) -> Positions:
+    """All positions; each is worth what is proven of it, else the mean of how its game ended and what the search thought."""
+    ended = [outcomes[one.games] * one.player for one in kept]
+    worth = [np.where(one.found.proven, one.found.values, (1 - mix) * z + mix * one.found.values)
+             for one, z in zip(kept, ended, strict=True)]
+    return Positions(
+        np.concatenate([one.boards.reshape(len(one.boards), -1) for one in kept]),
+        np.concatenate([np.full(len(one.boards), one.player, np.int8) for one in kept]),
+        np.concatenate([one.allowed for one in kept]), np.concatenate([one.found.shares for one in kept]),
+        np.concatenate(worth).astype(np.float32),
+    )  # fmt: skip
