@@ -21,7 +21,7 @@ from lamina.core import rng
 from lamina.core.data import Data
 from lamina.core.errors import Interrupted
 from lamina.core.events import Event, Kind
-from lamina.core.method import Method
+from lamina.core.method import Method, Remembering
 from lamina.core.run import Run
 from lamina.core.task import Task, is_better
 from lamina.optim.learner import Learner
@@ -58,6 +58,8 @@ class Fit:
         self._started = time.perf_counter()
         self._old_handler: Any = None
         self._events: Iterator[Event] = self._work()
+        if job.run is not None and isinstance(job.method, Remembering):
+            job.method.remember_in(job.run.folder / "memory")
 
     # -- the loop ---------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from lamina.optim import finder
 from lamina.optim.learner import Learner
 
 WORTH_A_CORE = 0.75  # more threads are taken only when they cut the wall time of a step below this share
+SHARE_TO_MEASURE = 0.005  # of the time that `--for` allows, for a second look at how long a step takes
 LEAST_TO_SHARE = 0.003  # seconds: in a shorter step the threads wait for each other, and on a busy machine for ever
 HOPELESS = 1.5  # a way so many times slower than the best is not measured again
 EVENTS_A_SECOND = 8
@@ -80,6 +81,8 @@ def make(learner: Learner, method: Method, config: Config, monitor: str, seconds
         learner.precision = way.precision
         spent = 0.0 if seconds is None else _seconds_before(learner, method, pace.first)
         rate = _found_rate(learner, method, pace.first)
+        if seconds is not None:  # what hangs on one glance at the clock should be looked at longer
+            step_seconds = min(step_seconds, _time_updates(learner, method, pace.first, SHARE_TO_MEASURE * seconds))
     steps = pace.steps if seconds is None else _steps_in(seconds - spent, step_seconds, learner.config.schedule, pace.first)
     return Plan(
         seed=learner.seed, steps=steps, valid_every=min(config.valid_every or pace.valid_every, steps),

@@ -11,11 +11,19 @@ import torch
 from gymnasium.envs.registration import register
 
 from lamina.core.errors import TrainingError, UsageError
-from lamina.envs.episodes import EPISODES, EpisodeSplit, load, looks_like_id, make
+from lamina.core.spec import Actions, Controls, Image
+from lamina.envs import spaces
+from lamina.envs.episodes import EPISODES, EpisodeSplit, load
 from lamina.envs.greedy import play_all, play_one
 from lamina.envs.vector import Envs
+from lamina.envs.world import World, looks_like_id
 
-GAMES = ["CartPole-v1", "Acrobot-v1", "Walk-v0"]
+GAMES = ["CartPole-v1", "Acrobot-v1", "Walk-v0", "WalkFromOne-v0", "Pendulum-v1", "FrozenLake-v1", "boat_race"]
+
+
+def split_of(env: str, stream: str = "train", seed: int = 0) -> EpisodeSplit:
+    world = World(env)
+    return EpisodeSplit(world, world.spec(), stream, seed)
 
 
 class Walk(gymnasium.Env[np.ndarray, np.int64]):
@@ -23,10 +31,11 @@ class Walk(gymnasium.Env[np.ndarray, np.int64]):
 
     action_space: Any
     resets = 0
+    kinds: Any = None  # actions of another kind
 
     def __init__(self, broken: str = "", start: int = 0) -> None:
-        self.broken = broken
-        self.action_space = gymnasium.spaces.Discrete(2, start=start)
+        self.broken, self.start = broken, start
+        self.action_space = self.kinds or gymnasium.spaces.Discrete(2, start=start)
         self.observation_space = gymnasium.spaces.Box(-9, 9, (2, 3), np.float32)
 
     def seen(self) -> np.ndarray:
@@ -40,8 +49,12 @@ class Walk(gymnasium.Env[np.ndarray, np.int64]):
         return self.seen(), {}
 
     def step(self, action: np.int64) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        self.place = round(self.place) + (1 if action else -1)
+        self.place = round(self.place) + (1 if action - self.start else -1)
+        if self.broken == "throws" and self.place == 2:
+            raise RuntimeError("the line is broken")
         reward = float("nan") if self.broken == "reward" and self.place == 2 else float(self.place)
+        if self.broken == "shape" and self.place == 2:
+            return np.zeros(7, np.float32), reward, False, False, {}
         return self.seen(), reward, abs(self.place) >= 4, False, {}
 
 
@@ -49,7 +62,7 @@ class Walk(gymnasium.Env[np.ndarray, np.int64]):
 def _games() -> Iterator[None]:
     kinds: dict[str, dict[str, Any]] = {
         "Walk-v0": {}, "WalkNaN-v0": {"broken": "reward"}, "WalkBlind-v0": {"broken": "observation"}, "WalkDrift-v0": {"broken": "repeats"},
-        "WalkFromOne-v0": {"start": 1},
+        "WalkFromOne-v0": {"start": 1}, "WalkThrows-v0": {"broken": "throws"}, "WalkShape-v0": {"broken": "shape"},
     }  # fmt: skip
     for name, kwargs in kinds.items():
         register(name, Walk, kwargs=kwargs, max_episode_steps=40)
@@ -59,7 +72,10 @@ def _games() -> Iterator[None]:
 
 
 def actions(env: str, steps: int, count: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, load(env, 0).spec.target.size, (steps, count))
+    target, random = load(env, 0).spec.target, np.random.default_rng(0)
+    if isinstance(target, Controls):
+        return random.uniform(-1.2, 1.2, (steps, count, target.size)).astype(np.float32)
+    return random.integers(0, target.size, (steps, count))
 
 
 def go(envs: Envs, chosen: np.ndarray) -> list[Any]:
@@ -74,11 +90,11 @@ def go(envs: Envs, chosen: np.ndarray) -> list[Any]:
 def test_replayed_equals_never_stopped(env: str) -> None:
     """Through JSON, in the middle of episodes and beyond their ends, to the last bit."""
     chosen = actions(env, 120, 3)
-    straight = Envs(EpisodeSplit(env, "train", 0), 3)
+    straight = Envs(split_of(env), 3)
     go(straight, chosen[:50])
     state = json.loads(json.dumps(straight.state()))
     expected = go(straight, chosen[50:])
-    resumed = Envs(EpisodeSplit(env, "train", 0), 3)
+    resumed = Envs(split_of(env), 3)
     go(resumed, chosen[:7])  # elsewhere, to be overwritten
     resumed.load_state(state)
     assert resumed.state() == state
@@ -88,22 +104,24 @@ def test_replayed_equals_never_stopped(env: str) -> None:
 
 
 def test_negative_control_other_actions_lead_elsewhere() -> None:
-    one, other = (Envs(EpisodeSplit("CartPole-v1", "train", 0), 3) for _ in range(2))
+    one, other = (Envs(split_of("CartPole-v1"), 3) for _ in range(2))
     assert go(one, actions("CartPole-v1", 20, 3)) != go(other, 1 - actions("CartPole-v1", 20, 3))
 
 
 @pytest.mark.parametrize("env", GAMES)
 def test_returns_are_the_sums_of_rewards_and_every_episode_is_begun_once(env: str) -> None:
-    envs, totals, finished, begun = Envs(EpisodeSplit(env, "train", 0), 2), np.zeros(2), [], [0, 1]
+    envs, totals, lengths, finished, begun = Envs(split_of(env), 2), np.zeros(2), np.zeros(2), [], [0, 1]
     for one in actions(env, 600, 2):
         reward, ended, _ = envs.step(one)
         totals += reward
+        lengths += 1
         for i in np.flatnonzero(ended):
-            finished.append(totals[i])
-            totals[i] = 0
-            begun.append(envs.state()["episode"][i])
-            assert envs.state()["actions"][i] == []
-    assert envs.take_finished() == pytest.approx(finished)
+            finished.append((totals[i], lengths[i]))
+            totals[i] = lengths[i] = 0
+            begun.append(envs.state()["inside"]["episode"][i])
+    records = envs.take_finished()
+    assert [r.episode_return for r in records] == pytest.approx([total for total, _ in finished])
+    assert [r.length for r in records] == [length for _, length in finished]
     assert len(set(begun)) == len(begun)
     assert len(begun) > 2
 
@@ -111,7 +129,7 @@ def test_returns_are_the_sums_of_rewards_and_every_episode_is_begun_once(env: st
 def test_a_cut_episode_gives_what_was_seen_last() -> None:
     register("Cut-v0", "gymnasium.envs.classic_control.acrobot:AcrobotEnv", max_episode_steps=5)
     try:
-        envs = Envs(EpisodeSplit("Cut-v0", "train", 0), 2)
+        envs = Envs(split_of("Cut-v0"), 2)
         for step in range(5):
             _, ended, cut = envs.step(np.array([0, 1]))
             assert (ended == 1).all() == (step == 4)
@@ -122,19 +140,25 @@ def test_a_cut_episode_gives_what_was_seen_last() -> None:
 
 
 def test_an_environment_that_does_not_repeat_is_refused() -> None:
-    envs = Envs(EpisodeSplit("WalkDrift-v0", "train", 0), 2)
+    envs = Envs(split_of("WalkDrift-v0"), 2)
     state = envs.state()
     with pytest.raises(TrainingError, match="`WalkDrift-v0`, which does not") as caught:
         envs.load_state(state)
     assert "anew" in caught.value.do
 
 
-@pytest.mark.parametrize("env", ["WalkNaN-v0", "WalkBlind-v0"])
-def test_what_is_not_finite_is_refused(env: str) -> None:
-    envs = Envs(EpisodeSplit(env, "train", 0), 1)
-    while round(float(envs.seen[0, 0])) < 1:  # up to the last place before the bad one
-        envs.step(np.array([1]))
-    with pytest.raises(TrainingError, match=env):
+@pytest.mark.parametrize(("env", "what"), [
+    ("WalkNaN-v0", "NaN or infinity"), ("WalkBlind-v0", "NaN or infinity"), ("WalkThrows-v0", "RuntimeError: the line is broken"),
+    ("WalkShape-v0", r"an observation of shape \(7,\)"),
+])  # fmt: skip
+def test_what_breaks_is_refused_with_its_step_and_episode(env: str, what: str) -> None:
+    envs = Envs(split_of(env), 1)
+    for action in (1, -1, -1, -1, -1, -1, 1, 1):  # an episode of six steps that ends at -4, then the first of the next
+        if action == -1 or len(envs.finished) == 0:
+            envs.step(np.array([max(action, 0)]))
+    assert len(envs.finished) == 1
+    envs.step(np.array([1]))
+    with pytest.raises(TrainingError, match=f"{what}.* from `{env}` in step 2 of episode 1"):
         envs.step(np.array([1]))
 
 
@@ -142,7 +166,7 @@ def test_observations_of_any_shape_are_rows() -> None:
     data = load("Walk-v0", 0)
     assert data.spec.input.shape == (6,)
     assert data.train.batch(torch.arange(4))["x"].shape == (4, 6)
-    assert Envs(EpisodeSplit("Walk-v0", "train", 0), 2).seen.shape == (2, 6)
+    assert Envs(split_of("Walk-v0"), 2).seen.shape == (2, 6)
 
 
 @pytest.mark.parametrize(("wrong", "near"), [("CartPol-v1", "CartPole-v1"), ("cartpole-v1", "CartPole-v1"), ("Acrobat-v1", "Acrobot-v1")])
@@ -158,12 +182,44 @@ def test_other_unknown_ids_are_refused_too(wrong: str) -> None:
         load(wrong, 0)
 
 
-@pytest.mark.parametrize("env", ["Pendulum-v1", "MountainCarContinuous-v0", "FrozenLake-v1", "WalkFromOne-v0"])
-def test_other_spaces_are_refused_with_what_fits(env: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        load(env, 0)
-    assert f"`{env}`" in caught.value.came
-    assert "CartPole-v1" in caught.value.do
+def test_actions_that_are_neither_one_of_several_nor_bounded_numbers_are_refused() -> None:
+    register("Several-v0", Walk)
+    try:
+        Walk.kinds = gymnasium.spaces.MultiDiscrete([2, 3])
+        with pytest.raises(UsageError, match="`Several-v0`: MultiDiscrete") as caught:
+            load("Several-v0", 0)
+        assert "Box" in caught.value.do
+        Walk.kinds = gymnasium.spaces.Box(-np.inf, np.inf, (2,), np.float32)
+        with pytest.raises(UsageError, match="`Several-v0`: Box"):
+            load("Several-v0", 0)
+    finally:
+        Walk.kinds = None
+        del gymnasium.registry["Several-v0"]
+
+
+def test_spaces_as_specs() -> None:
+    assert load("FrozenLake-v1", 0).spec.input.shape == (16,)  # a place of 16, as a one among noughts
+    assert load("FrozenLake-v1", 0).train.batch(torch.arange(2))["x"].sum(1).tolist() == [1, 1]
+    assert load("WalkFromOne-v0", 0).spec.target == Actions(size=2, env="WalkFromOne-v0", start=1)
+    assert load("Pendulum-v1", 0).spec.target == Controls(low=(-2.0,), high=(2.0,), env="Pendulum-v1")
+
+
+def test_controls_are_brought_to_the_environments_units_and_cut() -> None:
+    target = Controls(low=(-2.0, 0.0), high=(2.0, 10.0), env="any")
+    found = spaces.in_units(np.array([[-1, -1], [1, 1], [0, 0.5], [7, -7]], np.float32), target, (2,))
+    np.testing.assert_allclose(found, [[-2, 0], [2, 10], [0, 7.5], [2, 0]])
+    assert spaces.in_units(np.array([0, 1]), Actions(size=2, env="any", start=5), ()).tolist() == [5, 6]
+
+
+def test_bytes_of_height_width_and_colours_are_a_picture() -> None:
+    class Screen:
+        observation_space = gymnasium.spaces.Box(0, 255, (6, 4, 3), np.uint8)
+        action_space = gymnasium.spaces.Discrete(2)
+
+    spec = spaces.spec_of(Screen(), "any")
+    assert spec.input == Image(channels=3, height=6, width=4)
+    screen = np.arange(72, dtype=np.uint8).reshape(6, 4, 3)
+    assert np.array_equal(spaces.read(screen, spec)[1], screen[:, :, 1])
 
 
 def test_streams_of_episodes_never_meet() -> None:
@@ -181,10 +237,10 @@ def test_streams_of_episodes_never_meet() -> None:
 
 
 def test_negative_control_the_same_stream_and_seed_is_the_same() -> None:
-    one, other = (EpisodeSplit("CartPole-v1", "train", 3) for _ in range(2))
+    one, other = (split_of("CartPole-v1", seed=3) for _ in range(2))
     assert [one.seed_of(i) for i in range(9)] == [other.seed_of(i) for i in range(9)]
     assert torch.equal(one.batch(torch.arange(3))["x"], other.batch(torch.arange(3))["x"])
-    assert one.seed_of(0) != EpisodeSplit("CartPole-v1", "train", 4).seed_of(0)
+    assert one.seed_of(0) != split_of("CartPole-v1", seed=4).seed_of(0)
 
 
 def greedy(seen: np.ndarray) -> np.ndarray:
@@ -194,24 +250,23 @@ def greedy(seen: np.ndarray) -> np.ndarray:
 
 def test_a_hundred_episodes_at_once_are_those_played_one_by_one() -> None:
     """For an environment without a form on arrays of its own, whose episodes have a seed each."""
-    split = EpisodeSplit("Walk-v0", "valid", 0)
+    split = split_of("Walk-v0", "valid")
     assert gymnasium.spec("Walk-v0").vector_entry_point is None
-    many = play_all(greedy, split, 3)
-    assert many.shape == (EPISODES,)
-    assert many[:8].tolist() == [play_one(greedy, split, 3, i, draws=False).episode_return for i in range(8)]
+    many = [record.episode_return for record in play_all(greedy, split, 3)]
+    assert len(many) == EPISODES
+    assert many[:8] == [play_one(greedy, split, 3, i, draws=False).episode_return for i in range(8)]
 
 
 def test_another_draw_is_another_hundred() -> None:
-    split = EpisodeSplit("CartPole-v1", "valid", 0)
-    first, again, other = (play_all(greedy, split, draw) for draw in (0, 0, 1))
+    split = split_of("CartPole-v1", "valid")
+    first, again, other = (np.array([r.episode_return for r in play_all(greedy, split, draw)]) for draw in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
     assert 20 < first.mean() < 80  # CartPole's authors' point of comparison: leaning alone keeps it up for some 42 steps
 
 
 def test_frames_are_drawn_where_they_are_wanted() -> None:
-    episode = play_one(greedy, EpisodeSplit("CartPole-v1", "test", 0), 0, 0, draws=True)
+    episode = play_one(greedy, split_of("CartPole-v1", "test"), 0, 0, draws=True)
     assert len(episode.frames) == episode.length + 1
     assert episode.frames[0].dtype == np.uint8
     assert episode.episode_return == episode.length
-    make("CartPole-v1").close()

@@ -17,7 +17,9 @@ from torch import nn
 from lamina.core import rng
 from lamina.core.spec import Actions, Spec, Vector
 from lamina.envs import episodes
-from lamina.methods.ppo import PPO, Config, _act, gae, ppo_loss
+from lamina.methods.distributions import Categorical
+from lamina.methods.ppo import PPO, Config, ppo_loss
+from lamina.methods.rollout import gae
 from lamina.models.policy import Config as Sizes
 from lamina.models.policy import Policy
 from lamina.optim.learner import Config as OptimConfig
@@ -121,7 +123,7 @@ def test_a_batch_is_what_the_environments_gave(env: str) -> None:
     cuts = 0
     for e in range(3):
         own, episode = gymnasium.make(env), e
-        x, _ = own.reset(seed=method.envs.split.seed_of(episode))
+        x, _ = own.reset(seed=method.player.envs.split.seed_of(episode))
         for t in range(50):
             seen[t, e] = x
             after, reward, terminated, truncated, _ = own.step(int(action[t, e]))
@@ -132,7 +134,7 @@ def test_a_batch_is_what_the_environments_gave(env: str) -> None:
             cuts += truncated and not terminated
             if terminated or truncated:
                 episode += 3
-                x, _ = own.reset(seed=method.envs.split.seed_of(episode))
+                x, _ = own.reset(seed=method.player.envs.split.seed_of(episode))
         own.close()
     assert ended.any()
     assert cuts == 0 or env == "ShortPole-v0"
@@ -178,7 +180,7 @@ def objective() -> tuple[Any, dict[str, torch.Tensor]]:
 def test_the_objective_is_the_papers() -> None:
     """L = mean of min(r A, clip(r, 1 - e, 1 + e) A) (eq. 7), (V - V_target)^2 and S[pi] (eq. 9): values and gradients."""
     model, batch = objective()
-    actor, critic, entropy = ppo_loss(model, batch, 0.2)
+    actor, critic, entropy = ppo_loss(model, Categorical(3), batch, 0.2)
     (actor + 0.5 * critic - 0.01 * entropy).backward()
     mine = [p.grad.clone() for p in model.parameters()]
     model.zero_grad()
@@ -202,7 +204,7 @@ def test_the_gradient_is_cut_only_where_the_ratio_went_too_far_in_its_favour(row
     """Figure 1 of the paper: flat above 1 + e for a gain, below 1 - e for a loss, and nowhere else."""
     model, batch = objective()
     one = {k: v[row : row + 1] for k, v in batch.items()}
-    ppo_loss(model, one, 0.2)[0].backward()
+    ppo_loss(model, Categorical(3), one, 0.2)[0].backward()
     length = sum(p.grad.abs().sum() for p in model.actor.parameters())
     gain, ratio = batch["advantage"][row] > 0, RATIOS[row % 7]
     assert (length == 0) == bool(ratio > 1.2 if gain else ratio < 0.8)
@@ -210,26 +212,15 @@ def test_the_gradient_is_cut_only_where_the_ratio_went_too_far_in_its_favour(row
 
 def test_negative_control_a_wider_range_is_another_objective() -> None:
     model, batch = objective()
-    assert ppo_loss(model, batch, 0.2)[0] != ppo_loss(model, batch, 0.5)[0]
+    assert ppo_loss(model, Categorical(3), batch, 0.2)[0] != ppo_loss(model, Categorical(3), batch, 0.5)[0]
 
 
 # -- draws ------------------------------------------------------------------------------------------
 
 
-class Fixed(nn.Module):
-    """An actor with the same logits everywhere."""
-
-    def __init__(self, logits: list[float]) -> None:
-        super().__init__()
-        self.logits = torch.tensor(logits)
-
-    def actor(self, x: torch.Tensor) -> torch.Tensor:
-        return self.logits.expand(len(x), -1)
-
-
 def p_value(logits: list[float], noise: np.ndarray) -> float:
     """Of the chi-square test that actions are drawn from the softmax."""
-    drawn = _act(Fixed(logits), np.zeros((len(noise), 1), np.float32), noise, CPU)
+    drawn = Categorical(len(logits)).choose(np.array(logits), noise)
     expected = torch.tensor(logits).double().softmax(0).numpy() * len(noise)
     return float(stats.chisquare(np.bincount(drawn, minlength=len(logits)), expected).pvalue)
 

@@ -5,7 +5,7 @@ import torch
 KEYS = frozenset({
     "x", "y", "mask", "weight", "support", "query",  # inputs, targets, and what counts of them
     "boxes", "box_image", "box_class", "box_weight", "scale",  # detection
-    "action", "log_prob", "advantage", "returns", "value",  # play
+    "action", "log_prob", "advantage", "returns", "value", "reward", "after", "ended", "power", "place",  # play
     "noise", "lam", "partner", "other",  # generation, mixing; pictures without answers
 })  # fmt: skip
 

@@ -7,6 +7,7 @@ updates is in `state()`.
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -106,4 +107,13 @@ class SemiSupervised(Protocol):
 
     def beside(self, unlabelled: Split | None) -> None:
         """Hear of them before the first step; UsageError where there are none."""
+        ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A method that remembers more than a state should hold, and keeps it in files of its own as it comes."""
+
+    def remember_in(self, folder: Path) -> None:
+        """Hear of the folder before the first step and before a state is loaded; what `state()` returns is on disk by then."""
         ...

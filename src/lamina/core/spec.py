@@ -136,6 +136,21 @@ class Tokens(_Part):
         return len(self.names)
 
 
+class Board(_Part):
+    """A board of the game `game` as who is to move sees it, (2, H, W) int8: own pieces from 1 to `pieces`, the other's negative, 0
+    empty; and who is to move, 1 or -1, in every cell."""
+
+    kind: Literal["board"] = "board"
+    game: str
+    height: int
+    width: int
+    pieces: int = 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return 2, self.height, self.width
+
+
 class Classes(_Part):
     """One of several classes; the target is its index, int64."""
 
@@ -238,14 +253,44 @@ class Actions(_Part):
     kind: Literal["actions"] = "actions"
     size: int
     env: str
+    start: int = 0  # what the environment calls the first of them
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(str(self.start + i) for i in range(self.size))
+
+
+class Controls(_Part):
+    """What an agent can do: numbers between `low` and `high`, one each, seen in the environment `env`. Networks and methods speak of
+    them as -1 (low) to 1 (high)."""
+
+    kind: Literal["controls"] = "controls"
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    env: str
+
+    @property
+    def size(self) -> int:
+        return len(self.low)
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(str(i) for i in range(self.size))
 
 
-Input = Annotated[Image | Vector | Table | Series | Text | Tokens, Field(discriminator="kind")]
-Target = Annotated[Classes | Labels | Numbers | Boxes | Mask | Actions | Tokens | Tags | Next | Context, Field(discriminator="kind")]
+class Moves(_Part):
+    """How a game goes on: the chance of each of its moves, and what the board is worth to who is to move, from -1 (lost) to 1 (won)."""
+
+    kind: Literal["moves"] = "moves"
+    names: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.names)
+
+
+Input = Annotated[Image | Vector | Table | Series | Text | Tokens | Board, Field(discriminator="kind")]
+Target = Annotated[Classes | Labels | Numbers | Boxes | Mask | Actions | Controls | Tokens | Tags | Next | Context | Moves, Field(discriminator="kind")]
 
 
 class Spec(_Part):

@@ -4,7 +4,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Protocol
 
 import torch
@@ -26,7 +26,7 @@ class Choice:
     where the user names no time and no target.
 
     scratch: what is picked where there are no weights to transfer; other: where the user names another model or backbone, for which the
-    words were not found; because: why it was picked, for the user, where the data were asked.
+    words were not found; methods: what is picked where the user names one of these methods; because: why it was picked, for the user, where the data were asked.
     """
 
     model: str
@@ -35,10 +35,13 @@ class Choice:
     until: Mapping[str, float] = field(default_factory=dict)
     scratch: "Choice | None" = None
     other: "Choice | None" = None
+    methods: Mapping[str, "Choice"] = field(default_factory=dict)
     because: str = ""
 
-    def beside(self, model: str, words: Mapping[str, Any]) -> "Choice":
-        """What is picked where the user names a model, "" for none, and knobs."""
+    def beside(self, model: str, method: str, words: Mapping[str, Any]) -> "Choice":
+        """What is picked where the user names a model and a method, "" for none, and knobs."""
+        if method in self.methods:
+            return replace(self.methods[method], methods={})
         mine = self.words.get("backbone")
         suits = model in ("", self.model) and told(words, "backbone", mine) == mine
         return self if self.other is None or suits else self.other

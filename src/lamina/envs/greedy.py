@@ -5,61 +5,137 @@ from typing import Any
 
 import numpy as np
 
+from lamina.core.errors import TrainingError
 from lamina.core.predictions import Episode
-from lamina.envs.episodes import EPISODES, EpisodeSplit, gymnasium, make
+from lamina.core.spec import Actions, Controls
+from lamina.envs import spaces
+from lamina.envs.episodes import EPISODES, EpisodeSplit
+from lamina.envs.vector import Record
+from lamina.envs.world import gymnasium
 
-Act = Callable[[np.ndarray], np.ndarray]  # observations (B, D) float32 -> actions (B,)
+Act = Callable[[np.ndarray], np.ndarray]  # observations (B, ...) -> actions (B,), or controls (B, A) in -1 to 1
 LONGEST = 100_000  # steps of an episode in an environment without a time limit
 
 
-def solved_at(env: str) -> float | None:
-    """The mean return at which the environment's authors call it solved."""
-    return gymnasium().spec(env).reward_threshold
+def play_all(act: Act, split: EpisodeSplit, draw: int, count: int = EPISODES) -> list[Record]:
+    """`count` whole episodes, side by side, begun from set number `draw`."""
+    if split.world.dynamics() is not None:
+        return _on_arrays(act, split, draw, count)
+    if split.world.has_arrays():
+        return _on_arrays_of_others(act, split, draw, count)
+    return _one_by_one(act, split, draw, count)
 
 
-def draws_frames(env: str) -> bool:
-    """Whether the environment can be drawn."""
-    opened = make(env)
-    modes = opened.metadata.get("render_modes", [])
-    opened.close()
-    return "rgb_array" in modes
+class _Sums:
+    """Returns, lengths, parts and last goals of episodes that are added up until each is over."""
+
+    def __init__(self, count: int) -> None:
+        self.going = np.ones(count, bool)
+        self._returns, self._lengths = np.zeros(count), np.zeros(count, int)
+        self._goals: list[float | None] = [None] * count
+        self._parts: list[dict[str, float]] = [{} for _ in range(count)]
+
+    def add(self, reward: np.ndarray, over: np.ndarray) -> None:
+        self._returns += reward * self.going
+        self._lengths += self.going
+        self.going = self.going & ~over
+
+    def tell(self, i: int, goal: Any, parts: dict[str, Any]) -> None:
+        self._goals[i] = None if goal is None else float(goal)
+        for name, value in parts.items():
+            self._parts[i][name] = self._parts[i].get(name, 0.0) + float(value)
+
+    def records(self) -> list[Record]:
+        rows = zip(self._returns.tolist(), self._lengths.tolist(), self._goals, self._parts, strict=True)
+        return [Record(*row) for row in rows]
 
 
-def play_all(act: Act, split: EpisodeSplit, draw: int) -> np.ndarray:
-    """Returns (100,) of the first episode of each of a hundred environments, begun from set number `draw`."""
-    envs, one_seed = _many(split.env, EPISODES)
-    seeds = [split.seed_of(i, draw) for i in range(EPISODES)]
-    seen, _ = envs.reset(seed=seeds[0] if one_seed else seeds)
-    returns, going = np.zeros(EPISODES), np.ones(EPISODES, bool)
+def _on_arrays(act: Act, split: EpisodeSplit, draw: int, count: int) -> list[Record]:
+    from lamina.envs.arrays import advance
+
+    dynamics = split.world.dynamics()
+    assert dynamics is not None, "environments of ours are played on arrays"
+    state, sums = dynamics.begin(np.array([split.seed_of(i, draw) for i in range(count)], np.uint64)), _Sums(count)
+    shape = dynamics.action_space.shape or ()
+    while sums.going.any():
+        told, cut = advance(dynamics, state, spaces.in_units(act(dynamics.observe(state)), split.spec.target, shape))
+        for i in np.flatnonzero(sums.going):
+            sums.tell(int(i), told.goal[i], {name: part[i] for name, part in told.parts.items()})
+        sums.add(told.reward, told.ended | cut)
+    return sums.records()
+
+
+def _on_arrays_of_others(act: Act, split: EpisodeSplit, draw: int, count: int) -> list[Record]:
+    """Gymnasium's own arrays, which take one seed for all."""
+    envs = gymnasium().make_vec(split.world.name, num_envs=count, vectorization_mode="vector_entry_point")
+    seen, _ = envs.reset(seed=split.seed_of(0, draw))
+    sums = _Sums(count)
     for _ in range(LONGEST):
-        seen, reward, terminated, truncated, _ = envs.step(act(seen.reshape(EPISODES, -1).astype(np.float32)))
-        returns += reward * going
-        going &= ~(terminated | truncated)
-        if not going.any():
+        chosen = spaces.in_units(act(seen.reshape(count, -1).astype(np.float32)), split.spec.target, envs.single_action_space.shape)
+        seen, reward, terminated, truncated, _ = envs.step(chosen)
+        sums.add(reward, terminated | truncated)
+        if not sums.going.any():
             break
     envs.close()
-    return returns
+    return sums.records()
 
 
-def _many(env: str, count: int) -> tuple[Any, bool]:
-    """Environments stepped together, on arrays where the environment offers it (these take one seed), else one by one."""
-    gym = gymnasium()
-    if gym.spec(env).vector_entry_point is not None:
-        return gym.make_vec(env, num_envs=count, vectorization_mode="vector_entry_point"), True
-    return gym.vector.SyncVectorEnv([lambda: make(env) for _ in range(count)]), False
+def _one_by_one(act: Act, split: EpisodeSplit, draw: int, count: int) -> list[Record]:
+    """One after the other within a step, and only those whose episode goes on."""
+    envs, sums = [split.world.make() for _ in range(count)], _Sums(count)
+    shape = envs[0].action_space.shape or ()
+    seen = np.stack([spaces.read(env.reset(seed=split.seed_of(i, draw))[0], split.spec) for i, env in enumerate(envs)])
+    for step in range(1, LONGEST + 1):
+        live = np.flatnonzero(sums.going)
+        reward, over = np.zeros(count), np.zeros(count, bool)
+        for i, action in zip(live, spaces.in_units(act(seen[live]), split.spec.target, shape), strict=True):
+            seen[i], reward[i], over[i], info = _stepped(envs[i], action, split, (step, int(i)))
+            sums.tell(int(i), info.get("goal"), info.get("parts", {}))
+        sums.add(reward, over)
+        if not sums.going.any():
+            break
+    for env in envs:
+        env.close()
+    return sums.records()
+
+
+def _stepped(env: Any, action: Any, split: EpisodeSplit, where: tuple[int, int]) -> tuple[np.ndarray, float, bool, dict[str, Any]]:
+    """What is seen, the reward, whether the episode is over, and what else is told; TrainingError where the environment fails."""
+    try:
+        observation, reward, terminated, truncated, info = env.step(action)
+        return spaces.read(observation, split.spec), float(reward), bool(terminated or truncated), info
+    except Exception as error:
+        raise TrainingError(f"a step of `{split.world.name}`", f"`{type(error).__name__}: {error}` in step {where[0]} of episode {where[1]}",
+                            "Mend the environment.") from error
 
 
 def play_one(act: Act, split: EpisodeSplit, draw: int, episode: int, draws: bool) -> Episode:
     """One episode, with its frames if `draws`."""
-    env = make(split.env, render=draws)
-    seen, _ = env.reset(seed=split.seed_of(episode, draw))
-    total, length, frames = 0.0, 0, [env.render()] if draws else []
-    for _ in range(LONGEST):
-        seen, reward, terminated, truncated, _ = env.step(int(act(np.asarray(seen, np.float32).reshape(1, -1))[0]))
-        total, length = total + float(reward), length + 1
+    env = split.world.make(render=draws)
+    seen = spaces.read(env.reset(seed=split.seed_of(episode, draw))[0], split.spec)
+    total, length, frames, shape = 0.0, 0, [env.render()] if draws else [], env.action_space.shape or ()
+    over = False
+    while not over and length < LONGEST:
+        action = spaces.in_units(act(seen[None]), split.spec.target, shape)[0]
+        seen, reward, over, _ = _stepped(env, action, split, (length + 1, episode))
+        total, length = total + reward, length + 1
         if draws:
             frames.append(env.render())
-        if terminated or truncated:
-            break
     env.close()
     return Episode(total, length, tuple(frames))
+
+
+def rivals(split: EpisodeSplit) -> dict[str, Act]:
+    """Policies that learn nothing."""
+    target, random = split.spec.target, np.random.default_rng(0)
+    if isinstance(target, Controls):
+        return {"random": lambda seen: random.uniform(-1, 1, (len(seen), target.size)).astype(np.float32), "still": _always(target, 0)}
+    known: dict[str, Act] = {"random": lambda seen: random.integers(0, target.size, len(seen))}
+    ours = split.world.dynamics()
+    return known | {f"always {name}": _always(target, i) for i, name in enumerate(target.names)} | (dict(ours.scripted) if ours else {})
+
+
+def _always(target: Actions | Controls, action: int) -> Act:
+    if isinstance(target, Controls):
+        return lambda seen: np.zeros((len(seen), target.size), np.float32)
+    return lambda seen: np.full(len(seen), action)

@@ -1,14 +1,38 @@
 """Several environments stepped together, whose whole state is (reset seed, actions since).
 
-That state is small, true of any environment that repeats, and checked when it is replayed.
+That state is small, true of any environment that repeats, and checked when it is replayed. Environments of ours are stepped on
+arrays, all at once, and keep these arrays instead.
 """
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from lamina.core.errors import TrainingError
-from lamina.envs.episodes import EpisodeSplit, make
+from lamina.envs import spaces
+from lamina.envs.episodes import EpisodeSplit
+from lamina.envs.world import World
+
+# reward, terminated and truncated (E,), what else is told of each, and what was seen last of those that ended
+Step = tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]], dict[int, np.ndarray]]
+Cut = list[tuple[int, np.ndarray]]  # environments whose episode was truncated, and what was seen last
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished episode: its return and length, the true goal at its end where the environment tells one, and the sum of each
+    part of the reward that it names."""
+
+    episode_return: float
+    length: int
+    goal: float | None = None
+    parts: dict[str, float] = field(default_factory=dict)
+
+
+def _broken(world: World, what: str, step: int, episode: int) -> TrainingError:
+    return TrainingError("finite observations and rewards of always the same shape", f"{what} from `{world.name}` in step {step} of "
+                         f"episode {episode}", "Mend the environment; the last saved state is kept.")
 
 
 class Envs:
@@ -16,69 +40,170 @@ class Envs:
 
     def __init__(self, split: EpisodeSplit, count: int) -> None:
         self.split, self.count = split, count
-        self._envs = [make(split.env) for _ in range(count)]
-        self._episode = list(range(count))  # each environment takes every count-th episode
-        self._actions: list[list[int]] = [[] for _ in range(count)]
-        self._returns = [0.0] * count
-        self.finished: list[float] = []  # returns of the episodes that ended since `take_finished`
-        self.seen = np.stack([self._reset(i) for i in range(count)])  # (E, D) float32
+        self._inside = _inside(split, count)
+        self._returns, self._lengths = np.zeros(count), np.zeros(count, int)
+        self._parts: list[dict[str, float]] = [{} for _ in range(count)]
+        self.finished: list[Record] = []  # episodes that ended since `take_finished`
+        self.seen = self._inside.begin()  # (E, D) float32 or (E, C, H, W) uint8
 
-    def _reset(self, i: int) -> np.ndarray:
-        self._actions[i], self._returns[i] = [], 0.0
-        observation, _ = self._envs[i].reset(seed=self.split.seed_of(self._episode[i]))
-        return _flat(observation)
-
-    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[tuple[int, np.ndarray]]]:
-        """Act (E,) int; returns reward (E,), ended (E,) 0 or 1, and (i, last observation) of the truncated ones."""
-        reward, ended = np.zeros(self.count, np.float32), np.zeros(self.count, np.float32)
-        truncated = []
-        for i, action in enumerate(actions.tolist()):
-            observation, reward[i], stop, cut, _ = self._envs[i].step(action)
-            self._actions[i].append(action)
-            self._returns[i] += float(reward[i])
-            if stop or cut:
-                ended[i] = 1
-                if cut and not stop:
-                    truncated.append((i, _flat(observation)))
-                self.finished.append(self._returns[i])
-                self._episode[i] += self.count
-                self.seen[i] = self._reset(i)
-            else:
-                self.seen[i] = _flat(observation)
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, Cut]:
+        """Act, (E,) int or (E, A) of -1 to 1; returns reward (E,), ended (E,) 0 or 1, and (i, last observation) of the truncated ones."""
+        reward, terminated, truncated, infos, last = self._inside.step(actions)
         self._refuse_nan(reward)
-        return reward, ended, truncated
+        self._returns += reward
+        self._lengths += 1
+        self._add_parts(infos)
+        ended = terminated | truncated
+        for i in np.flatnonzero(ended):
+            goal = infos[i].get("goal")
+            self.finished.append(Record(float(self._returns[i]), int(self._lengths[i]), None if goal is None else float(goal), self._parts[i]))
+            self._returns[i], self._lengths[i], self._parts[i] = 0, 0, {}
+        self.seen = self._inside.seen
+        return reward, ended.astype(np.float32), [(int(i), last[int(i)]) for i in np.flatnonzero(truncated & ~terminated)]
 
-    def take_finished(self) -> list[float]:
-        """The returns of the episodes that ended since the last call."""
+    def _add_parts(self, infos: list[dict[str, Any]]) -> None:
+        for sums, info in zip(self._parts, infos, strict=True):
+            if "parts" in info:
+                for name, value in info["parts"].items():
+                    sums[name] = sums.get(name, 0.0) + float(value)
+
+    def begin_anew(self) -> None:
+        """Every environment leaves its episode and begins its next."""
+        self._returns, self._lengths, self._parts = np.zeros(self.count), np.zeros(self.count, int), [{} for _ in range(self.count)]
+        self.seen = self._inside.begin_anew()
+
+    def take_finished(self) -> list[Record]:
+        """The episodes that ended since the last call."""
         taken, self.finished = self.finished, []
         return taken
 
     def state(self) -> dict[str, Any]:
-        """Episode, actions since its reset, and what was seen last, of each environment."""
+        """Where each environment is, and what was gathered of the episodes."""
         return {
-            "episode": list(self._episode), "actions": [list(a) for a in self._actions],
-            "seen": self.seen.astype(float).tolist(), "finished": list(self.finished),
+            "inside": self._inside.state(), "returns": self._returns.tolist(), "lengths": self._lengths.tolist(),
+            "parts": [dict(p) for p in self._parts], "finished": [vars(record) for record in self.finished],
         }  # fmt: skip
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Replay the actions and check that the environment repeats."""
-        self._episode, self.finished = list(state["episode"]), list(state["finished"])
-        for i, actions in enumerate(state["actions"]):
-            self.seen[i] = self._reset(i)
-            for action in actions:
-                observation, reward, *_ = self._envs[i].step(action)
-                self._returns[i] += float(np.float32(reward))
-                self.seen[i] = _flat(observation)
-            self._actions[i] = list(actions)
-        if not np.array_equal(self.seen, np.asarray(state["seen"], np.float32)):
-            raise TrainingError("an environment that repeats from its seed and actions", f"`{self.split.env}`, which does not",
-                                "Such a run cannot be resumed exactly; train it anew.")
+        """Go on from a `state()`; TrainingError where the environment does not repeat."""
+        self.seen = self._inside.load_state(state["inside"])
+        self._returns, self._lengths = np.array(state["returns"], float), np.array(state["lengths"], int)
+        self._parts = [dict(p) for p in state["parts"]]
+        self.finished = [Record(**record) for record in state["finished"]]
 
     def _refuse_nan(self, reward: np.ndarray) -> None:
-        if not (np.isfinite(reward).all() and np.isfinite(self.seen).all()):
-            raise TrainingError("finite observations and rewards", f"NaN or infinity from `{self.split.env}`", "Mend the environment.")
+        good = np.isfinite(reward) & np.isfinite(self._inside.seen.reshape(self.count, -1)).all(1)
+        if not good.all():
+            i = int(np.flatnonzero(~good)[0])
+            raise _broken(self.split.world, "NaN or infinity", int(self._lengths[i]) + 1, self._inside.episode(i))
 
 
-def _flat(observation: Any) -> np.ndarray:
-    """An observation of any shape as (D,) float32."""
-    return np.asarray(observation, np.float32).reshape(-1)
+def _inside(split: EpisodeSplit, count: int) -> "_OneByOne | _OnArrays":
+    return _OneByOne(split, count) if split.world.dynamics() is None else _OnArrays(split, count)
+
+
+class _OneByOne:
+    """Environments of others, stepped one after the other; replayed from their seeds."""
+
+    def __init__(self, split: EpisodeSplit, count: int) -> None:
+        self.split, self.count = split, count
+        self._envs = [split.world.make() for _ in range(count)]
+        self._shape = self._envs[0].action_space.shape or ()
+        self._episode = list(range(count))  # each environment takes every count-th episode
+        self._actions: list[list[Any]] = [[] for _ in range(count)]
+
+    def begin(self) -> np.ndarray:
+        self.seen = np.stack([self._reset(i) for i in range(self.count)])
+        return self.seen
+
+    def begin_anew(self) -> np.ndarray:
+        self._episode = [episode + self.count for episode in self._episode]
+        return self.begin()
+
+    def episode(self, i: int) -> int:
+        return self._episode[i]
+
+    def _reset(self, i: int) -> np.ndarray:
+        self._actions[i] = []
+        observation, _ = self._envs[i].reset(seed=self.split.seed_of(self._episode[i]))
+        return spaces.read(observation, self.split.spec)
+
+    def step(self, actions: np.ndarray) -> Step:
+        reward, stop, cut = np.zeros(self.count, np.float32), np.zeros(self.count, bool), np.zeros(self.count, bool)
+        infos: list[dict[str, Any]] = []
+        last: dict[int, np.ndarray] = {}
+        for i, action in enumerate(spaces.in_units(actions, self.split.spec.target, self._shape)):
+            seen, reward[i], stop[i], cut[i], info = self._act(i, action)
+            infos.append(info)
+            self._actions[i].append(action.tolist())
+            if stop[i] or cut[i]:
+                last[i] = seen
+                self._episode[i] += self.count
+                seen = self._reset(i)
+            self.seen[i] = seen
+        return reward, stop, cut, infos, last
+
+    def _act(self, i: int, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        step = len(self._actions[i]) + 1
+        try:
+            observation, reward, stop, cut, info = self._envs[i].step(action)
+        except Exception as error:
+            raise _broken(self.split.world, f"`{type(error).__name__}: {error}`", step, self._episode[i]) from error
+        try:
+            return spaces.read(observation, self.split.spec), float(reward), bool(stop), bool(cut), info
+        except (ValueError, TypeError) as error:
+            raise _broken(self.split.world, f"an observation of shape {np.shape(observation)}", step, self._episode[i]) from error
+
+    def state(self) -> dict[str, Any]:
+        return {"episode": list(self._episode), "actions": [list(a) for a in self._actions], "seen": self.seen.astype(float).tolist()}
+
+    def load_state(self, state: dict[str, Any]) -> np.ndarray:
+        """Replay the actions and check that the environment repeats."""
+        self._episode = list(state["episode"])
+        kind = np.int64 if self.split.spec.target.kind == "actions" else np.float32
+        for i, actions in enumerate(state["actions"]):
+            self.seen[i] = self._reset(i)
+            for action in np.asarray(actions, kind):
+                self.seen[i] = self._act(i, action)[0]
+            self._actions[i] = list(actions)
+        if not np.array_equal(self.seen, np.asarray(state["seen"], self.seen.dtype)):
+            raise TrainingError("an environment that repeats from its seed and actions", f"`{self.split.world.name}`, which does not",
+                                "Such a run cannot be resumed exactly; train it anew.")
+        return self.seen
+
+
+class _OnArrays:
+    """Environments of ours, all of them in one step; their arrays are their state."""
+
+    def __init__(self, split: EpisodeSplit, count: int) -> None:
+        from lamina.envs.arrays import Many
+
+        dynamics = split.world.dynamics()
+        assert dynamics is not None, "environments of ours are stepped on arrays"
+        self._many, self._target, self._shape = Many(dynamics, count, split.seed_of), split.spec.target, dynamics.action_space.shape or ()
+
+    @property
+    def seen(self) -> np.ndarray:
+        return self._many.seen
+
+    def begin(self) -> np.ndarray:
+        return self._many.seen
+
+    def begin_anew(self) -> np.ndarray:
+        return self._many.begin_anew()
+
+    def episode(self, i: int) -> int:
+        return int(self._many.episode[i])
+
+    def step(self, actions: np.ndarray) -> Step:
+        done = self._many.step(spaces.in_units(actions, self._target, self._shape))
+        told = done.told
+        infos = [{"goal": told.goal[i], "parts": {name: part[i] for name, part in told.parts.items()}} for i in range(len(done.cut))]
+        return told.reward, told.ended, done.cut, infos, {int(i): done.last[i] for i in np.flatnonzero(done.over)}
+
+    def state(self) -> dict[str, Any]:
+        return self._many.state()
+
+    def load_state(self, state: dict[str, Any]) -> np.ndarray:
+        self._many.load_state(state)
+        return self._many.seen

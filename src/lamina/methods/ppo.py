@@ -17,20 +17,17 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from lamina.core import config as knobs
-from lamina.core import rng
 from lamina.core.batch import Batch
 from lamina.core.config import knob
-from lamina.core.errors import UsageError
 from lamina.core.method import Learning, Pace
-from lamina.core.spec import Actions, Spec
+from lamina.core.spec import Spec
 from lamina.envs.episodes import EpisodeSplit
-from lamina.envs.vector import Envs
+from lamina.methods.distributions import Distribution
+from lamina.methods.rollout import Player, acted_in, behind_scale, gae, told_of, valued
 
 
 class Config(knobs.Config):
@@ -47,6 +44,7 @@ class Config(knobs.Config):
     clip_range: float = knob(0.2, "how far the probability of an action may move in an iteration", low=0, high=1, search="linear")
     value_weight: float = knob(0.5, "weight of the critic's loss", low=0)
     entropy_weight: float = knob(0.0, "weight of the policy's entropy, which keeps it trying", low=0, search="log")
+    scaled: bool = knob(False, "observations and rewards are brought to a common scale while playing", search="choice")
 
 
 class PPO:
@@ -58,18 +56,13 @@ class PPO:
     parts: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, spec: Spec, config: Config, split: EpisodeSplit) -> None:
-        if not isinstance(spec.target, Actions) or not isinstance(split, EpisodeSplit):
-            raise UsageError("an environment with discrete actions for `ppo`", f"`{spec.target.kind}` as target",
-                             "Train CartPole-v1, for example.")
-        self.config, self.actions = config, spec.target.size
-        self.envs = Envs(split, config.envs)
+        self.config = config
+        self.player = Player(acted_in(spec, split, "ppo"), config.envs, config.gamma, config.scaled)
 
     @staticmethod
     def wrap(net: nn.Module, spec: Spec) -> nn.Module:
-        """The policy as it is; it must have an actor and a critic."""
-        if not all(isinstance(getattr(net, part, None), nn.Module) for part in ("actor", "critic")):
-            raise UsageError("a model with an `actor` and a `critic`", f"`{type(net).__name__}`", "Use `--model policy`.")
-        return net
+        """The policy behind the scale of what it sees; it must have an actor and a critic."""
+        return behind_scale(net, spec)
 
     def prepare(self, model: nn.Module) -> None:
         """Nothing is known of the environment before it is played."""
@@ -83,85 +76,45 @@ class PPO:
 
     def next_batch(self, learner: Learning, step: int) -> Batch:
         """Play one iteration: (T * E) observations, actions, their log-probabilities, advantages and returns."""
-        c = self.config
-        x = np.empty((c.horizon + 1, c.envs, self.envs.seen.shape[1]), np.float32)
-        action = np.empty((c.horizon, c.envs), np.int64)
-        reward, ended = (np.empty((c.horizon, c.envs), np.float32) for _ in range(2))
-        cut: list[tuple[int, int, np.ndarray]] = []
-        draws = np.random.default_rng(rng.key(learner.seed, step, "act")).gumbel(size=(c.horizon, c.envs, self.actions))
-        for t in range(c.horizon):
-            x[t] = self.envs.seen
-            action[t] = _act(learner.model, x[t], draws[t], learner.device)
-            reward[t], ended[t], truncated = self.envs.step(action[t])
-            cut += [(t, i, last) for i, last in truncated]
-        x[-1] = self.envs.seen
-        return self._estimate(learner, torch.from_numpy(x), torch.from_numpy(action), (reward, ended, cut))
-
-    def _estimate(self, learner: Learning, x: torch.Tensor, action: torch.Tensor, played: Any) -> Batch:
-        reward, ended, cut = played
-        model, device = learner.model, learner.device
-        with torch.no_grad():
-            value = model.critic(x.to(device)).squeeze(-1).cpu().numpy()  # (T + 1, E)
-            log_prob = F.log_softmax(model.actor(x[:-1].to(device)).cpu(), -1).gather(-1, action[..., None]).squeeze(-1)
-            for t, i, last in cut:
-                reward[t, i] += self.config.gamma * model.critic(torch.from_numpy(last).to(device)).item()
-        advantage = gae(reward, ended, value, self.config.gamma, self.config.gae)
+        c, kind = self.config, self.player.distribution
+        played = self.player.play(learner, c.horizon, step)
+        value, reward = valued(learner, played, c.gamma)
+        advantage = gae(reward, played.ended, value, c.gamma, c.gae)
         returns = torch.from_numpy(advantage + value[:-1])
         advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
-        return Batch(x=x[:-1].flatten(0, 1), action=action.flatten(), log_prob=log_prob.flatten(),
+        action = torch.from_numpy(played.action)
+        log_prob = kind.log_prob(torch.from_numpy(played.output), action)
+        return Batch(x=torch.from_numpy(played.x[:-1]).flatten(0, 1), action=action.flatten(0, 1), log_prob=log_prob.flatten(),
                      advantage=torch.from_numpy(advantage).flatten(), returns=returns.flatten())
 
     def update(self, learner: Learning, batch: Batch) -> dict[str, torch.Tensor]:
-        c = self.config
+        c, kind = self.config, self.player.distribution
         total = torch.zeros(3, device=learner.device)
         for _ in range(c.epochs):
             for rows in torch.randperm(batch.size).to(learner.device).split(c.batch):
                 part = {k: v.index_select(0, rows) for k, v in batch.items()}
-                actor, critic, entropy = ppo_loss(learner.model, part, c.clip_range)
+                actor, critic, entropy = ppo_loss(learner.model, kind, part, c.clip_range)
                 learner.step(actor + c.value_weight * critic - c.entropy_weight * entropy)
                 total += torch.stack([actor.detach(), critic.detach(), entropy.detach()])
         actor, critic, entropy = total / (c.epochs * math.ceil(batch.size / c.batch))
-        finished = self.envs.take_finished()
-        told = {"actor_loss": actor, "critic_loss": critic, "entropy": entropy}
-        return told | ({"return": torch.tensor(float(np.mean(finished)))} if finished else {})
+        return {"actor_loss": actor, "critic_loss": critic, "entropy": entropy} | told_of(self.player.envs)
 
     def counters(self, step: int) -> dict[str, float]:
         return {"environment_steps": step * self.config.envs * self.config.horizon}
 
     def state(self) -> dict[str, Any]:
-        return self.envs.state()
+        return self.player.state()
 
     def load_state(self, state: dict[str, Any]) -> None:
-        self.envs.load_state(state)
+        self.player.load_state(state)
 
 
-def _act(model: Any, x: np.ndarray, gumbel: np.ndarray, device: torch.device) -> np.ndarray:
-    """Draw an action from the softmax of the logits: argmax of logits + Gumbel noise (Gumbel 1954)."""
-    with torch.inference_mode():
-        logits = model.actor(torch.from_numpy(x).to(device)).cpu().numpy()
-    chosen: np.ndarray = (logits + gumbel).argmax(-1)
-    return chosen
-
-
-def gae(reward: np.ndarray, ended: np.ndarray, value: np.ndarray, gamma: float, lam: float) -> np.ndarray:
-    """Generalized advantage estimates (T, E): eq. (16) of Schulman et al. 2016, never across the end of an episode.
-
-    reward, ended: (T, E); value: (T + 1, E), the last row of what is seen after the last step.
-    """
-    advantage = np.zeros_like(reward)
-    later = np.zeros_like(reward[0])
-    for t in reversed(range(len(reward))):
-        going = 1 - ended[t]
-        delta = reward[t] + gamma * value[t + 1] * going - value[t]
-        later = advantage[t] = delta + gamma * lam * going * later
-    return advantage
-
-
-def ppo_loss(model: Any, batch: Mapping[str, torch.Tensor], clip_range: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def ppo_loss(model: Any, kind: Distribution, batch: Mapping[str, torch.Tensor],
+             clip_range: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The clipped surrogate (eq. 7, negated), the critic's squared error, and the mean entropy."""
-    log_p = F.log_softmax(model.actor(batch["x"]), -1)
-    ratio = (log_p.gather(1, batch["action"][:, None]).squeeze(1) - batch["log_prob"]).exp()
+    output = model.actor(batch["x"])
+    ratio = (kind.log_prob(output, batch["action"]) - batch["log_prob"]).exp()
     advantage = batch["advantage"]
     surrogate = torch.min(ratio * advantage, ratio.clamp(1 - clip_range, 1 + clip_range) * advantage)
     critic = (model.critic(batch["x"]).squeeze(1) - batch["returns"]).square().mean()
-    return -surrogate.mean(), critic, -(log_p.exp() * log_p).sum(1).mean()
+    return -surrogate.mean(), critic, kind.entropy(output).mean()

@@ -1,7 +1,8 @@
 """A policy and its critic: two small tanh networks side by side (as in Schulman et al. 2017, section 6.1).
 
 First weights: orthogonal, gain sqrt(2) inside, 0.01 at the actor's head so that all actions begin alike, 1 at
-the critic's (Andrychowicz et al. 2020, What matters in on-policy RL).
+the critic's (Andrychowicz et al. 2020, What matters in on-policy RL). Numbers to set are drawn around the actor's mean with a
+deviation that does not depend on what is seen (the same, section 6.1).
 """
 
 import math
@@ -14,29 +15,45 @@ from torch import nn
 from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.errors import UsageError
-from lamina.core.spec import Actions, Spec, Vector
+from lamina.core.spec import Actions, Controls, Spec, Vector
 
 
 class Config(knobs.Config):
     """The widths of both networks."""
 
     hidden: tuple[PositiveInt, ...] = knob((64, 64), "units in each hidden layer of actor and critic", search="choice")
+    log_std: float = knob(0.0, "first log deviation of numbers to set, whose whole range is 2", low=-5, high=2, search="linear")
 
 
 class Policy(nn.Module):
-    """`actor`: observations (B, D) -> logits (B, A); `critic`: (B, D) -> values (B, 1)."""
+    """`actor`: observations (B, D) -> logits (B, A), or means and log deviations (B, 2 A); `critic`: (B, D) -> values (B, 1)."""
 
     def __init__(self, spec: Spec, config: Config) -> None:
         super().__init__()
-        if not isinstance(spec.input, Vector) or not isinstance(spec.target, Actions):
-            raise UsageError("rows of observations and discrete actions for `policy`", f"`{spec.input.kind}` and `{spec.target.kind}`",
+        if not isinstance(spec.input, Vector) or not isinstance(spec.target, Actions | Controls):
+            raise UsageError("rows of observations and actions for `policy`", f"`{spec.input.kind}` and `{spec.target.kind}`",
                              "Use `--model mlp` for rows of numbers, `--model cnn` for pictures.")
+        self.numbers = isinstance(spec.target, Controls)
         self.actor = _network(spec.input.size, config.hidden, spec.target.size, 0.01)
+        if self.numbers:
+            self.actor.append(Spread(spec.target.size, config.log_std))
         self.critic = _network(spec.input.size, config.hidden, 1, 1.0)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.actor(x)
-        return logits
+        """Logits (B, A), or the controls (B, A) in -1 to 1 that are most likely."""
+        output: torch.Tensor = self.actor(x)
+        return output.chunk(2, -1)[0].clamp(-1, 1) if self.numbers else output
+
+
+class Spread(nn.Module):
+    """Puts a learned log deviation beside each mean: (B, A) -> (B, 2 A)."""
+
+    def __init__(self, size: int, log_std: float) -> None:
+        super().__init__()
+        self.log_std = nn.Parameter(torch.full((size,), log_std))
+
+    def forward(self, mean: torch.Tensor) -> torch.Tensor:
+        return torch.cat([mean, self.log_std.expand_as(mean)], -1)
 
 
 def _network(inputs: int, hidden: tuple[int, ...], outputs: int, last_gain: float) -> nn.Sequential:

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from lamina.core.data import Data
-from lamina.core.spec import Actions, Boxes, Classes, Image, Labels, Mask, Table, Vector
-from lamina.envs.episodes import EpisodeSplit
+from lamina.core.spec import Boxes, Classes, Image, Labels, Mask, Table, Vector
 from lamina.oversight.columns import Cells, answers, cells
 from lamina.oversight.rows import Rows
 from lamina.oversight.scenes_measures import boxes_of, shares_of
@@ -42,12 +41,10 @@ class Question:
         return asdict(self)
 
 
-def questions(rows: Rows | None, data: Data, word: str, others: Sequence[Cells] = ()) -> list[Question]:
-    """Every sensible question, the most likely first. word: DATA as the user wrote it; `rows` are None where there are none, as
-    for an environment; others: columns that can be asked for in place of the target, where the reader takes `--target`."""
+def questions(rows: Rows, data: Data, word: str, others: Sequence[Cells] = ()) -> list[Question]:
+    """Every sensible question, the most likely first. word: DATA as the user wrote it; others: columns that can be asked for in place of
+    the target, where the reader takes `--target`."""
     target = data.spec.target
-    if isinstance(target, Actions) or rows is None:
-        return [_play(data, word)]
     if others:
         return [question for column in ranked(others) for question in of_column(column, word)]
     found = [_classes(rows, word)] if isinstance(target, Classes) else []
@@ -163,16 +160,3 @@ def _scenes(rows: Rows, target: Boxes | Mask, word: str) -> Question:
 def _generate(word: str) -> Question:
     return Question("What could be another one? New pictures in the manner of these", "generate", "",
                     f"lamina train {quote(word)} --task generate", "no trivial model; `train` compares with principal components")
-
-
-def _play(data: Data, word: str) -> Question:
-    """An environment: what random actions return, on the episodes of the test."""
-    from lamina.envs.greedy import play_all
-
-    assert isinstance(data.test, EpisodeSplit), "actions are taken in episodes"
-    random = np.random.default_rng(0)
-    mean = float(play_all(lambda seen: random.integers(0, data.spec.target.size, len(seen)), data.test, 0).mean())
-    return Question(f"How is `{data.name}` played well?", "play", "", f"lamina train {quote(word)}",
-                    f"random actions: a return of {mean:.4g} an episode", "return_mean", mean)
-
-

@@ -14,5 +14,6 @@ TASKS = Registry("task", {
     "embed": "lamina.tasks.embed:Embed",
     "write": "lamina.tasks.write:Write",
     "play": "lamina.tasks.play:Play",
+    "game": "lamina.tasks.game:Match",
     "generate": "lamina.tasks.generate:Generate",
 })  # fmt: skip

@@ -7,13 +7,16 @@ import numpy as np
 import torch
 
 from lamina.core.data import Data, Split
-from lamina.core.predictions import Drawable, Label, Prediction
-from lamina.core.spec import Actions, Spec
+from lamina.core.predictions import Drawable, Label, Number, Prediction
+from lamina.core.spec import Actions, Controls, Spec
 from lamina.core.task import Choice, Evaluation, Predicting, Quality, Takes
 from lamina.data.inputs import read_all
+from lamina.envs import spaces
 from lamina.envs.episodes import EpisodeSplit
-from lamina.envs.greedy import draws_frames, play_all, play_one, solved_at
+from lamina.envs.greedy import Act, play_all, play_one, rivals
+from lamina.envs.vector import Record
 from lamina.metrics.intervals import of_mean
+from lamina.tasks.play_recipes import recipe
 
 CLIPS = 5  # episodes of which the median one is drawn
 
@@ -25,60 +28,83 @@ class Play:
     monitor: ClassVar[str] = "return_mean"
 
     def suits(self, spec: Spec) -> bool:
-        return isinstance(spec.target, Actions)
+        return isinstance(spec.target, Actions | Controls)
 
     def takes(self, spec: Spec) -> Takes:
         return "rows"
 
     def choose(self, data: Data, quality: Quality) -> Choice:
-        assert isinstance(data.train, EpisodeSplit), "play is learned from episodes"
-        known = solved_at(data.train.env) is not None
-        return Choice("policy", "ppo", until={"solved": 1.0} if known else {})
+        return recipe(_episodes(data.train))
 
     def evaluate(self, predictor: Predicting, split: Split, seed: int, brief: bool = False) -> Evaluation:
         """100 episodes; where they reach the environment's own threshold, a second, disjoint 100 must confirm it."""
-        assert isinstance(split, EpisodeSplit), "play is judged on episodes"
-        returns = play_all(_greedy(predictor), split, 2 * seed)
-        threshold = solved_at(split.env)
-        solved = threshold is not None and returns.mean() >= threshold
+        episodes = _episodes(split)
+        records = play_all(_greedy(predictor, episodes.spec), episodes, 2 * seed)
+        threshold = episodes.world.solved_at()
+        solved = threshold is not None and _mean(records) >= threshold
         if solved:
-            second = play_all(_greedy(predictor), split, 2 * seed + 1)
-            solved = second.mean() >= threshold
-            returns = np.concatenate([returns, second])
-        mean, spread = float(returns.mean()), float(returns.std())
-        metrics = {"return_mean": mean, "return_median": float(np.median(returns)), "return_std": spread, "solved": float(solved)}
-        return Evaluation(metrics, {"return_mean": of_mean(mean, spread, len(returns))}, {"returns": returns.tolist()})
+            second = play_all(_greedy(predictor, episodes.spec), episodes, 2 * seed + 1)
+            solved = _mean(second) >= threshold
+            records = records + second
+        return _figures(records, {} if threshold is None else {"solved": float(solved)})
 
     def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Drawable | None:
         return None
 
     def baselines(self, data: Data) -> dict[str, Evaluation]:
-        """A policy that draws its actions."""
-        assert isinstance(data.test, EpisodeSplit), "play is judged on episodes"
-        random, actions = np.random.default_rng(0), data.spec.target.size
-        returns = play_all(lambda seen: random.integers(0, actions, len(seen)), data.test, 0)
-        mean, spread = float(returns.mean()), float(returns.std())
-        return {"random": Evaluation({"return_mean": mean, "return_std": spread}, {"return_mean": of_mean(mean, spread, len(returns))})}
+        """A policy that draws its actions, each action done always, and agents that the environment's authors wrote."""
+        split = _episodes(data.test)
+        return {name: _figures(play_all(act, split, 0)) for name, act in rivals(split).items()}
 
     def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:
         """The episode of median return among the first few of the test, drawn where that can be done."""
-        assert isinstance(data.test, EpisodeSplit), "play is judged on episodes"
-        if not draws_frames(data.test.env):
+        split = _episodes(data.test)
+        if not split.world.draws_frames():
             return {}
-        found = [play_one(_greedy(predictor), data.test, 2 * seed, i, draws=False) for i in range(CLIPS)]
+        act = _greedy(predictor, split.spec)
+        found = [play_one(act, split, 2 * seed, i, draws=False) for i in range(CLIPS)]
         middle = sorted(range(CLIPS), key=lambda i: found[i].episode_return)[CLIPS // 2]
-        return {"median_episode.gif": play_one(_greedy(predictor), data.test, 2 * seed, middle, draws=True)}
+        return {"median_episode.gif": play_one(act, split, 2 * seed, middle, draws=True)}
 
     def predict(self, predictor: Predicting, spec: Spec, inputs: Iterable[Any]) -> list[Prediction]:
         """The action for each observation."""
-        rows = predictor(read_all(spec.input, inputs)).softmax(1).cpu().tolist()
+        said = predictor(read_all(spec.input, inputs))
+        if isinstance(spec.target, Controls):
+            rows = spaces.in_units(said.cpu().numpy(), spec.target, (spec.target.size,)).tolist()
+            return [Number(dict(zip(spec.target.names, row, strict=True))) for row in rows]
         names = spec.target.names
+        rows = said.softmax(1).cpu().tolist()
         return [Label(names[int(np.argmax(row))], max(row), dict(zip(names, row, strict=True))) for row in rows]
 
 
-def _greedy(predictor: Predicting) -> Any:
+def _episodes(split: Split) -> EpisodeSplit:
+    assert isinstance(split, EpisodeSplit), "play is learned from episodes and judged on them"
+    return split
+
+
+def _mean(records: list[Record]) -> float:
+    return float(np.mean([record.episode_return for record in records]))
+
+
+def _figures(records: list[Record], more: dict[str, float] = {}) -> Evaluation:
+    """Return, length and goal of episodes, with intervals of the means."""
+    returns = np.array([record.episode_return for record in records])
+    metrics = {"return_mean": float(returns.mean()), "return_median": float(np.median(returns)), "return_std": float(returns.std())} | more
+    metrics["length_mean"] = float(np.mean([record.length for record in records]))
+    intervals = {"return_mean": of_mean(metrics["return_mean"], metrics["return_std"], len(returns))}
+    goals = np.array([record.goal for record in records if record.goal is not None])
+    if len(goals) == len(records):
+        metrics["goal_mean"] = float(goals.mean())
+        intervals["goal_mean"] = of_mean(metrics["goal_mean"], float(goals.std()), len(goals))
+    return Evaluation(metrics, intervals, {"returns": returns.tolist(), "goals": goals.tolist()})
+
+
+def _greedy(predictor: Predicting, spec: Spec) -> Act:
+    """What the policy deems best: the action with the highest score, or the controls that it says."""
+    numbers = isinstance(spec.target, Controls)
+
     def act(seen: np.ndarray) -> np.ndarray:
-        chosen: np.ndarray = predictor(torch.from_numpy(seen)).argmax(1).cpu().numpy()
-        return chosen
+        said: np.ndarray = predictor(torch.from_numpy(seen)).cpu().numpy()
+        return said if numbers else said.argmax(1)
 
     return act

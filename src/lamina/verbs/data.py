@@ -12,23 +12,34 @@ from lamina.core.reader import Reader
 from lamina.core.spec import Spec
 from lamina.data import DATASETS
 from lamina.data.readers import looks_like_path, reader_for, reader_of
+from lamina.envs import ENVS, own_env
 from lamina.envs import episodes as envs
+from lamina.envs.games import GAMES, as_data
+from lamina.envs.games.opening import looks_like_game
+from lamina.envs.world import looks_like_id
 
 
 def load_data(name: str, config: knobs.Config | Mapping[str, Any], seed: int, task: str = "") -> Data:
     """The data behind a word, split by `seed`, read for a `task` where one is named. A person's own remember where they came from."""
-    if envs.looks_like_id(name):
-        return envs.load(name, seed)
     config_class = config_of(name, task)
     if isinstance(config, Mapping):
         config = {**config, **told_task(config_class, task)}
         config = knobs.build("data", config_class, knobs.assign(config, {"data": config_class}, "the data")["data"])
+    if looks_like_game(name):
+        return as_data.data_of(name, seed)
+    if is_environment(name):
+        return envs.load(name, seed, config)
     if name in DATASETS:
         data: Data = DATASETS[name](config, seed)
         return data
     path = Path(name).resolve()
     found = reader_of(path, task)(path, config).data(seed)
     return replace(found, origin={"name": str(path), "knobs": config.model_dump(mode="json"), "seed": seed})
+
+
+def is_environment(name: str) -> bool:
+    """Whether a word means something to act in: one of ours, a Gymnasium id, a class in a person's own file."""
+    return name in ENVS or looks_like_id(name) or own_env.is_file(name)
 
 
 def told_task(config_class: type[knobs.Config], task: str) -> dict[str, str]:
@@ -38,13 +49,15 @@ def told_task(config_class: type[knobs.Config], task: str) -> dict[str, str]:
 
 def config_of(name: str, task: str = "") -> type[knobs.Config]:
     """The Config of the data behind a word; UsageError for a word that names nothing."""
-    if envs.looks_like_id(name):
+    if looks_like_game(name):
         return knobs.Config
+    if is_environment(name):
+        return knobs.config_of(ENVS[name]) if name in ENVS else knobs.Config
     if name in DATASETS:
         return knobs.config_of(DATASETS[name])
     if looks_like_path(name):
         return knobs.config_of(reader_of(Path(name), task))
-    raise unknown("data set, file or folder", name, DATASETS, "`lamina list datasets` shows what is built in.")
+    raise unknown("data set, environment, game, file or folder", name, [*DATASETS, *ENVS, *GAMES], "`lamina list datasets` shows what is built in.")
 
 
 def reader(path: Path, values: Mapping[str, Any], spec: Spec) -> Reader:

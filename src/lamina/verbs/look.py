@@ -11,7 +11,7 @@ from typing import Any
 from lamina.core.data import Data
 from lamina.core.errors import DataError, UsageError
 from lamina.core.run import replace as write
-from lamina.core.spec import Actions, Classes
+from lamina.core.spec import Classes
 from lamina.data.report import say
 from lamina.oversight import label_errors
 from lamina.oversight.columns import Cells
@@ -82,8 +82,6 @@ def _of_word(word: str, knobs: dict[str, Any], seed: int) -> Look:
 
 def _of_data(data: Data, word: str, columns: Sequence[Cells] = (), asked: str = "") -> Look:
     """columns: of a table's file, each of which could be the target if none is `asked` for by name."""
-    if isinstance(data.spec.target, Actions):
-        return Look(word, data, None, questions(None, data, word), [])
     if (own := own_look(data)) is not None:
         return Look(word, data, None, own.questions(data, word), own.problems(data))
     rows = Rows(data)

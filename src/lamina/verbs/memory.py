@@ -14,9 +14,10 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from lamina.core import device as machine
 from lamina.core import rng
-from lamina.core.data import Split
 from lamina.core.errors import TrainingError, UsageError
 from lamina.data.report import say
+from lamina.envs.episodes import EpisodeSplit
+from lamina.envs.games.game_split import GameSplit
 from lamina.optim.learner import Learner
 from lamina.plan import left_as_it_was
 from lamina.verbs.request import Request
@@ -35,7 +36,7 @@ def fitted(request: Request, setup: Setup) -> tuple[Request, Setup]:
     Raises UsageError where there is no room for a single example.
     """
     batch = _batch(setup)
-    if batch <= FEW or not isinstance(setup.data.train, Split):  # what is played is small
+    if batch <= FEW or isinstance(setup.data.train, EpisodeSplit | GameSplit):  # what is played is small
         return request, setup
     each, fixed = _needed(setup)
     room = ROOM * machine.free_memory(setup.learner.device) - fixed

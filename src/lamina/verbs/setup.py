@@ -48,7 +48,7 @@ def prepare(request: Request) -> Setup:
     data_config, rest = _data_config(request)
     data = request.data if isinstance(request.data, Data) else load_data(request.data, data_config, request.seed, request.task)
     task = pick_task(request.task, data.spec)
-    chosen = task.choose(data, request.quality).beside(request.model, request.words)
+    chosen = task.choose(data, request.quality).beside(request.model, request.method, request.words)
     found = start.find(request, chosen)
     choice = start.settle(request, chosen, found, data)
     if request.net is not None:

@@ -1,0 +1,59 @@
+"""What an environment's spaces say in our terms: the spec, observations as arrays, actions in the environment's units.
+
+A box of numbers is read as a row; bytes of height x width x 1 to 4 as a picture, channels first; whatever else (`Discrete`, `Dict`,
+`Tuple` ...) as Gymnasium flattens it, a discrete one as a one among noughts. Actions are one of several, or numbers within
+bounds, of which networks speak as -1 to 1.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from lamina.core.errors import UsageError
+from lamina.core.spec import Actions, Controls, Image, Spec, Vector
+
+Target = Actions | Controls
+MOST_CHANNELS = 4  # of what is taken for a picture
+
+
+def flattened(env: Any) -> Any:
+    """The environment, with observations that are a box."""
+    from gymnasium import spaces, wrappers
+
+    return env if isinstance(env.observation_space, spaces.Box) else wrappers.FlattenObservation(env)
+
+
+def spec_of(env: Any, name: str) -> Spec:
+    """Input and target of an environment whose observations are a box; UsageError for actions of another kind."""
+    seen = env.observation_space
+    if seen.dtype == np.uint8 and len(seen.shape) == 3 and seen.shape[2] <= MOST_CHANNELS:
+        return Spec(input=Image(channels=seen.shape[2], height=seen.shape[0], width=seen.shape[1]), target=_target(env.action_space, name))
+    return Spec(input=Vector(size=int(np.prod(seen.shape))), target=_target(env.action_space, name))
+
+
+def _target(space: Any, name: str) -> Target:
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Discrete):
+        return Actions(size=int(space.n), env=name, start=int(space.start))
+    if isinstance(space, spaces.Box) and np.isfinite(space.low).all() and np.isfinite(space.high).all():
+        low, high = ([float(v) for v in bound.reshape(-1)] for bound in (space.low, space.high))
+        return Controls(low=tuple(low), high=tuple(high), env=name)
+    raise UsageError("an environment with one of several actions, or with numbers within bounds", f"`{name}`: {space}",
+                     "Wrap it so that its actions are a `Discrete` or a bounded `Box` space.")
+
+
+def read(observation: Any, spec: Spec) -> np.ndarray:
+    """An observation as (C, H, W) uint8 of a picture, else as (D,) float32; ValueError for another shape."""
+    if isinstance(spec.input, Image):
+        return np.ascontiguousarray(np.asarray(observation, np.uint8).transpose(2, 0, 1)).reshape(spec.input.shape)
+    return np.asarray(observation, np.float32).reshape(spec.input.shape)
+
+
+def in_units(actions: np.ndarray, target: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Actions (E,) or (E, A) of a network as the environment takes them, (E, *shape): numbers beyond -1 and 1 are cut there."""
+    if isinstance(target, Actions):
+        return actions + target.start if target.start else actions
+    low, high = np.asarray(target.low, np.float32), np.asarray(target.high, np.float32)
+    inside = low + (np.clip(actions, -1, 1) + 1) / 2 * (high - low)
+    return np.clip(inside, low, high).astype(np.float32).reshape(len(actions), *shape)

@@ -1,0 +1,89 @@
+"""What a policy's output means: the distribution from which an action is drawn.
+
+`Categorical`: logits (B, A) of one of A actions, drawn as the largest of logits + Gumbel noise (Gumbel 1954). `Gaussian`: mean and
+log standard deviation of A numbers, (B, 2 A), each drawn by itself (Williams 1992); what lies beyond -1 and 1 is cut by the environment
+and not by the distribution. Noise is handed in, so that a whole rollout draws it at once from one keyed generator.
+"""
+
+import math
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from lamina.core.spec import Actions, Controls
+
+LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
+
+
+class Distribution(Protocol):
+    """Actions given the output of an actor."""
+
+    shape: tuple[int, ...]  # of an action: () or (A,)
+    dtype: type[np.generic]
+
+    def noise(self, random: np.random.Generator, *sizes: int) -> np.ndarray:
+        """Noise for so many draws, (*sizes, A)."""
+
+    def choose(self, output: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """Draw an action a row, (B, *shape)."""
+
+    def log_prob(self, output: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        """Of each action, (B,)."""
+
+    def entropy(self, output: torch.Tensor) -> torch.Tensor:
+        """Of each row, (B,)."""
+
+
+class Categorical:
+    """One of A actions."""
+
+    shape: tuple[int, ...] = ()
+    dtype = np.int64
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def noise(self, random: np.random.Generator, *sizes: int) -> np.ndarray:
+        return random.gumbel(size=(*sizes, self.size))
+
+    def choose(self, output: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        chosen: np.ndarray = (output + noise).argmax(-1)
+        return chosen
+
+    def log_prob(self, output: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        return F.log_softmax(output, -1).gather(-1, action[..., None]).squeeze(-1)
+
+    def entropy(self, output: torch.Tensor) -> torch.Tensor:
+        log_p = F.log_softmax(output, -1)
+        return -(log_p.exp() * log_p).sum(-1)
+
+
+class Gaussian:
+    """A numbers."""
+
+    dtype = np.float32
+
+    def __init__(self, size: int) -> None:
+        self.size, self.shape = size, (size,)
+
+    def noise(self, random: np.random.Generator, *sizes: int) -> np.ndarray:
+        return random.standard_normal((*sizes, self.size), np.float32)
+
+    def choose(self, output: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        mean, log_std = output[..., : self.size], output[..., self.size :]
+        chosen: np.ndarray = mean + np.exp(log_std) * noise
+        return chosen
+
+    def log_prob(self, output: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        mean, log_std = output.chunk(2, -1)
+        return (-0.5 * ((action - mean) * (-log_std).exp()).square() - log_std - LOG_SQRT_2PI).sum(-1)
+
+    def entropy(self, output: torch.Tensor) -> torch.Tensor:
+        return (output[..., self.size :] + 0.5 + LOG_SQRT_2PI).sum(-1)
+
+
+def distribution_of(target: Actions | Controls) -> Distribution:
+    """The distribution that policies of this target draw from."""
+    return Categorical(target.size) if isinstance(target, Actions) else Gaussian(target.size)

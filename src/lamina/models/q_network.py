@@ -1,0 +1,44 @@
+"""A value for each action: a network of rectified layers (Mnih et al. 2015), with one stream for the state and one for what each action
+adds to it where `duelling` (Wang et al. 2016, eq. 9).
+
+    V(s)  value      (B, 1)
+    A(s, a)  advantage  (B, A)
+    Q = V + A - mean_a A
+"""
+
+from itertools import pairwise
+
+import torch
+from pydantic import PositiveInt
+from torch import nn
+
+from lamina.core import config as knobs
+from lamina.core.config import knob
+from lamina.core.errors import UsageError
+from lamina.core.spec import Actions, Spec, Vector
+
+
+class Config(knobs.Config):
+    """How wide, and whether the value of the state is learned apart."""
+
+    hidden: tuple[PositiveInt, ...] = knob((128, 128), "units in each hidden layer", search="choice")
+    duelling: bool = knob(False, "a stream for the value of the state and one for the advantage of each action", search="choice")
+
+
+class QNetwork(nn.Module):
+    """Observations (B, D) -> values of actions (B, A)."""
+
+    def __init__(self, spec: Spec, config: Config) -> None:
+        super().__init__()
+        if not isinstance(spec.input, Vector) or not isinstance(spec.target, Actions):
+            raise UsageError("rows of observations and one of several actions for `q_network`", f"`{spec.input.kind}` and `{spec.target.kind}`",
+                             "Numbers to set are learned by `--method sac` or `--method ppo`.")
+        widths = (spec.input.size, *config.hidden)
+        self.body = nn.Sequential(*(layer for i, o in pairwise(widths) for layer in (nn.Linear(i, o), nn.ReLU())))
+        self.advantage = nn.Linear(widths[-1], spec.target.size)
+        self.value = nn.Linear(widths[-1], 1) if config.duelling else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = self.body(x)
+        advantage: torch.Tensor = self.advantage(h)
+        return advantage if self.value is None else self.value(h) + advantage - advantage.mean(-1, keepdim=True)

@@ -1,0 +1,65 @@
+"""Observations brought to mean 0 and deviation 1 by what was seen of them so far.
+
+Mean and variance are merged batch by batch (Chan, Golub & LeVeque 1979). Until something is learned it changes nothing. They are
+buffers, so that they are saved with the weights and answers see what training saw.
+"""
+
+import torch
+from torch import nn
+
+FARTHEST = 10.0  # deviations; beyond them observations are cut once something is learned
+LEAST_VARIANCE = 1e-8
+
+
+class RunningScale(nn.Module):
+    """(..., D) -> (..., D)."""
+
+    mean: torch.Tensor
+    variance: torch.Tensor
+    count: torch.Tensor
+    limit: torch.Tensor
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("variance", torch.ones(shape))
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("limit", torch.tensor(torch.inf))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        z = (x - self.mean) * (self.variance + LEAST_VARIANCE * torch.isfinite(self.limit)).rsqrt()
+        return torch.minimum(torch.maximum(z, -self.limit), self.limit)
+
+    def learn(self, x: torch.Tensor) -> None:
+        """Take in rows (B, D)."""
+        x = x.to(self.mean).flatten(0, -self.mean.ndim - 1)
+        count, mean, variance = len(x), x.mean(0), x.var(0, correction=0)
+        total = self.count.item() + count
+        share, apart = count / total, mean - self.mean
+        self.variance.copy_((1 - share) * self.variance + share * variance + share * (1 - share) * apart.square() if self.count else variance)
+        self.mean.add_(share * apart)
+        self.count.fill_(total)
+        self.limit.fill_(FARTHEST)
+
+
+class Seen(nn.Module):
+    """A policy and its critic behind the scale of what they see; each is called with what has been scaled."""
+
+    def __init__(self, net: nn.Module, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.net, self.scale = net, RunningScale(shape)
+
+    @property
+    def actor(self) -> nn.Module:
+        found: nn.Module = self.net.actor
+        return found
+
+    @property
+    def critic(self) -> nn.Module:
+        found: nn.Module = self.net.critic
+        return found
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Scores of actions (B, A), or controls of -1 to 1, of what is seen as it comes, (B, D)."""
+        scores: torch.Tensor = self.net(self.scale(x))
+        return scores
