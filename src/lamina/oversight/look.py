@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lamina.core.data import Data
-from lamina.core.spec import Actions
+from lamina.core.spec import Actions, Controls
 from lamina.oversight.framing import Question
 from lamina.oversight.label_errors import Doubt
 from lamina.oversight.own_looks import own_look
@@ -39,7 +39,7 @@ class Look:
         own = own_look(self.data)
         if own is not None:
             return own.kind
-        return "an environment" if self.rows is None else KINDS[self.data.spec.input.kind]
+        return KINDS[self.data.spec.input.kind]
 
     def sizes(self) -> dict[str, int]:
         """How many rows each part has."""
@@ -78,7 +78,7 @@ class Look:
         sizes = self.sizes()
         meaning = self.data.meaning[: SHOWN["meaning"]]
         more = len(self.data.meaning) - len(meaning)
-        played = isinstance(self.data.spec.target, Actions)
+        played = isinstance(self.data.spec.target, Actions | Controls)
         parts = "episodes are played anew" if played else ", ".join(f"{count} {part}" for part, count in sizes.items())
         lines = [f"{self.word}: {self.kind}", *([f"  {self.data.sheet}"] if self.data.sheet else []), f"  {parts}"]
         return lines + [f"  {line}" for line in meaning] + ([f"  and {more} more such lines"] if more > 0 else [])

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from lamina.core.spec import Actions, Boxes, Classes, Image, Mask, Table, Text, Vector
+from lamina.core.spec import Actions, Boxes, Classes, Controls, Image, Mask, Table, Text, Vector
 from lamina.oversight import page, scenes_shown
 from lamina.oversight.columns import Cells
 from lamina.oversight.framing import columns_of
@@ -32,7 +32,7 @@ def page_of(look: Look) -> str:
 
 
 def _what(look: Look) -> list[Html]:
-    if isinstance(look.data.spec.target, Actions):
+    if isinstance(look.data.spec.target, Actions | Controls):
         return []
     sizes = page.table(("part", "rows"), look.sizes().items())
     taken = page.tag("details", page.tag("summary", "What each part was taken to mean"), page.bullets(look.data.meaning))

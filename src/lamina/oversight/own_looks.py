@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from lamina.core.data import Data
 from lamina.core.spec import Series
 from lamina.data.caption_split import CaptionSplit
-from lamina.oversight import captions_look, sequences_look, series_look
+from lamina.envs.episodes import EpisodeSplit
+from lamina.oversight import captions_look, env_look, sequences_look, series_look
 from lamina.oversight.framing import Question
 from lamina.oversight.page import Html
 from lamina.oversight.problems import Problem
@@ -24,6 +25,8 @@ class OwnLook:
 
 def own_look(data: Data) -> OwnLook | None:
     """The look of data of an own kind; None for rows."""
+    if isinstance(data.train, EpisodeSplit):
+        return OwnLook("an environment", env_look.questions, env_look.problems, env_look.shown)
     if isinstance(data.train, CaptionSplit):
         return OwnLook("pictures with captions", captions_look.questions, captions_look.problems, captions_look.shown)
     if isinstance(data.spec.input, Series):
