@@ -83,6 +83,9 @@ def assert_told_rightly(dynamics: Dynamics) -> None:
         assert seen.dtype == np.float32 and seen.shape == (COUNT, *box.shape)
         assert (seen >= box.low).all() and (seen <= box.high).all()
         told, cut = advance(dynamics, state, action)
+        mine = [*state.values()]
+        for array in (seen, told.reward, told.ended, told.goal, *told.parts.values()):
+            assert not any(np.shares_memory(array, kept) for kept in mine), "what is told changes when the next episode begins"
         assert told.reward.dtype == told.goal.dtype == np.float32
         assert told.ended.dtype == cut.dtype == bool
         assert told.parts and np.allclose(sum(told.parts.values()), told.reward, atol=1e-5)
@@ -160,6 +163,7 @@ def test_the_next_episode_is_that_of_its_seed(name: str) -> None:
     for action in actions(dynamics, 2, dynamics.longest):
         before = many.held["time"].copy()
         stepped = many.step(action)
+        assert np.array_equal(stepped.over, many.held["time"] == 0)
         for i in np.flatnonzero(stepped.over):
             first = dynamics.observe(dynamics.begin(np.array([50 + many.episode[i]], np.uint64)))[0]
             assert np.array_equal(many.seen[i], first)
@@ -226,6 +230,9 @@ class Broken:
 
     def step(self, state: State, action: np.ndarray) -> Told:
         told = self._inside.step(state, action)
+        if self._wrong == "shared":
+            state["ended"] = told.ended
+            return told
         if self._wrong == "generator":
             return Told.of({"drawn": self._random.random(len(action))}, told.ended, told.goal)
         if self._wrong == "neighbours":
@@ -242,7 +249,7 @@ def test_negative_control_what_does_not_repeat_is_seen(wrong: str) -> None:
         assert_repeats(Broken(wrong))
 
 
-@pytest.mark.parametrize("wrong", ["box", "parts", "goal"])
+@pytest.mark.parametrize("wrong", ["box", "parts", "goal", "shared"])
 def test_negative_control_what_is_told_wrongly_is_seen(wrong: str) -> None:
     assert_told_rightly(Broken(""))
     with pytest.raises(AssertionError):

@@ -40,12 +40,12 @@ class Told:
 
     @staticmethod
     def of(parts: Mapping[str, np.ndarray], ended: np.ndarray, goal: np.ndarray) -> "Told":
-        """The reward is the sum of its parts, in their order."""
-        told = {name: np.asarray(part, np.float32) for name, part in parts.items()}
+        """The reward is the sum of its parts, in their order. All are copies: the state may be among them, and goes on."""
+        told = {name: np.array(part, np.float32) for name, part in parts.items()}
         reward = np.zeros(len(ended), np.float32)
         for part in told.values():
             reward = reward + part
-        return Told(reward, np.asarray(ended, bool), np.asarray(goal, np.float32), told)
+        return Told(reward, np.array(ended, bool), np.array(goal, np.float32), told)
 
 
 class Dynamics(Protocol):
