@@ -28,6 +28,7 @@ FLAGS = {
     },
     "evaluate": {"--json", "--device"},
     "predict": {"--json", "--device", "--csv", "--out", "--why", "--smooth"},
+    "play": {"--json", "--device", "--second", "--seed"},
     "compare": {"--json", "--device"},
     "report": {"--json", "--device"},
     "list": {"--json"},

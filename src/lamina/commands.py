@@ -122,8 +122,9 @@ def train(data: str | None, words: Words, resume: Path | None, dry: bool, knobs:
 
     screen = terminal.Screen(as_json)
     if resume is not None:
-        refuse_beside_resume({"DATA": data, "KNOB=VALUE": words, "dry": dry, "knobs": knobs} | options)
-        screen.finish(continue_run(resume, screen.watcher()))
+        named = data if data is not None and data.endswith(".py") else ""  # code of the user's runs only where it is named
+        refuse_beside_resume({"DATA": None if named else data, "KNOB=VALUE": words, "dry": dry, "knobs": knobs} | options)
+        screen.finish(continue_run(resume, screen.watcher(), named=named))
         return
     if data is None:
         raise click.UsageError("Name the data: lamina train mnist. `lamina list datasets` shows what is built in.")
@@ -171,6 +172,21 @@ def predict(run: Path, inputs: Words, as_csv: bool, as_json: bool, **options: An
         screen.csv([(one.name, one.prediction) for one in found])
     else:
         screen.predictions(found)
+
+
+@main.command("play", help=VERBS["play"], context_settings=SETTINGS)
+@click.argument("what", metavar="RUN|GAME")
+@click.argument("words", nargs=-1, metavar="[KNOB=VALUE|my_game.py]...")
+@click.option("--second", is_flag=True, help="Let the other side begin.")
+@click.option("--seed", default=0, show_default=True, help="Every draw of the other side follows from it.")
+@_shared
+def play(what: str, words: Words, second: bool, seed: int, as_json: bool, device: str) -> None:
+    from lamina import terminal
+    from lamina.verbs.play import Table
+    from lamina.verbs.play import play as sit_down
+
+    screen = terminal.Screen(as_json)
+    screen.played(sit_down(Table(what, words, screen.say, screen.hear, second, device, seed)))
 
 
 @main.command("compare", help=VERBS["compare"], context_settings=SETTINGS)

@@ -131,6 +131,22 @@ class Screen:
             self._line(line)
         self._line(f"Looks at these tests so far: {', '.join(str(run.looks) for run in found.runs)}.")
 
+    def say(self, text: str) -> None:
+        """A line for the one who plays."""
+        self._line(text)
+
+    def hear(self, question: str) -> str | None:
+        """A line of the one who plays; None where there are no more."""
+        if sys.stdin.isatty():
+            self.out.write(question)
+            self.out.flush()
+        return sys.stdin.readline() or None
+
+    def played(self, found: dict[str, Any]) -> None:
+        """What came of a game."""
+        if self.as_json:
+            self._json(found)
+
     def report(self, page: Path) -> None:
         """Where the page of a run is."""
         if self.as_json:

@@ -6,6 +6,7 @@ worth; and by games against plain tree search, of which it begins half.
 
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,16 +47,20 @@ class Opponent:
 
 def rated(player: Mover, split: GameSplit, key: int) -> Evaluation:
     """All figures of a player: on the solved positions where there are any, and against plain tree search."""
-    met = Opponent.of(split.game).meet(player, key)
-    metrics, intervals = of_points(met)
-    details = {"opponent": Opponent.of(split.game).playouts, "points_first": met.points[met.began].tolist(),
-               "points_second": met.points[~met.began].tolist()}
-    if split.solved is None:
-        return Evaluation(metrics, intervals, details, torch.from_numpy(met.points).float())
-    right = split.solved.right(player(split.solved.boards, split.solved.players, split.solved.allowed, key))
-    share = {"optimal_moves": float(right.mean())}
-    return Evaluation(share | metrics, {"optimal_moves": wilson(int(right.sum()), len(right))} | intervals, details,
-                      torch.from_numpy(right).float())
+    metrics, intervals, details, scores = dict[str, float](), dict[str, tuple[float, float]](), dict[str, Any](), None
+    if split.meets or split.solved is None:
+        opponent = Opponent.of(split.game)
+        met = opponent.meet(player, key)
+        metrics, intervals = of_points(met)
+        details = {"playouts": opponent.playouts, "points_first": met.points[met.began].tolist(),
+                   "points_second": met.points[~met.began].tolist()}
+        scores = met.points
+    if split.solved is not None:
+        right = split.solved.right(player(split.solved.boards, split.solved.players, split.solved.allowed, key))
+        metrics = _shares(split.solved, right) | metrics
+        intervals = {"optimal_moves": wilson(int(right.sum()), len(right))} | intervals
+        scores = right
+    return Evaluation(metrics, intervals, details, None if scores is None else torch.from_numpy(scores).float())
 
 
 def of_points(met: Points) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
@@ -96,12 +101,17 @@ def _by_chance(figures: Evaluation, solved: Solved) -> Evaluation:
         name: bounds for name, bounds in figures.intervals.items() if name != "optimal_moves"}, scores=torch.from_numpy(scores).float())
 
 
-def network_figures(search: Search, solved: Solved, simulations: int) -> tuple[dict[str, float], np.ndarray]:
+def network_figures(search: Search, solved: Solved, simulations: int) -> dict[str, float]:
     """Of a network on solved positions: optimal moves with search and of its policy alone, and the mean -log of the chance that its policy
-    gives to all optimal moves; and whether each move with search was optimal (N,)."""
+    gives to all optimal moves."""
     right = solved.right(searching(search, simulations)(solved.boards, solved.players, solved.allowed, 0))
     priors = search.priors(solved.boards, solved.players, solved.allowed)
     mass = np.where(solved.optimal, priors, 0).sum(1)
-    figures = {"optimal_moves": float(right.mean()), "optimal_raw": float(solved.right(priors.argmax(1)).mean()),
-               "loss": float(-np.log(np.maximum(mass, 1e-12)).mean())}
-    return figures, right
+    return _shares(solved, right) | {"optimal_raw": float(solved.right(priors.argmax(1)).mean()),
+                                     "loss": float(-np.log(np.maximum(mass, 1e-12)).mean())}
+
+
+def _shares(solved: Solved, right: np.ndarray) -> dict[str, float]:
+    """The share of optimal moves, of all positions and of those in which some legal move is not."""
+    decisive = solved.optimal.sum(1) < solved.allowed.sum(1)
+    return {"optimal_moves": float(right.mean()), "optimal_decisive": float(right[decisive].mean()) if decisive.any() else 1.0}

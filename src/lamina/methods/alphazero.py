@@ -48,7 +48,7 @@ class Config(knobs.Config):
     cheap: float = knob(0.0, "share of the moves that are searched little and not learned from", low=0, high=0.95, search="linear")
     cheap_simulations: int = knob(16, "simulations for one of these moves", low=2)
     exploration: float = knob(1.25, "c_init: how much a move's prior counts against what it was found to be worth", low=0, search="log")
-    noise: float = knob(0.25, "share of the priors at the root that is noise", low=0, high=1)
+    root_noise: float = knob(0.25, "share of the priors at the root that is noise", low=0, high=1)
     alpha: float = knob(0.0, "of the noise's Dirichlet distribution; 0 takes 10 by the number of moves", low=0)
     temperature: float = knob(1.0, "of the choice among the moves at the start of a game", low=0.01)
     half_life: float = knob(10.0, "moves after which the temperature is half as much", low=0.1)
@@ -143,7 +143,7 @@ class AlphaZero:
 
     def _style(self) -> Style:
         c = self.config
-        return Style(c.simulations, c.cheap, c.cheap_simulations, c.noise, c.alpha or 10 / self.game.size, c.temperature, c.half_life,
+        return Style(c.simulations, c.cheap, c.cheap_simulations, c.root_noise, c.alpha or 10 / self.game.size, c.temperature, c.half_life,
                      c.coldest, c.opening, c.mix)
 
     # -- who plays --------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from lamina.core.data import Data
 from lamina.core.spec import Series
 from lamina.data.caption_split import CaptionSplit
 from lamina.envs.episodes import EpisodeSplit
-from lamina.oversight import captions_look, env_look, sequences_look, series_look
+from lamina.envs.games.game_split import GameSplit
+from lamina.oversight import captions_look, env_look, games_look, sequences_look, series_look
 from lamina.oversight.framing import Question
 from lamina.oversight.page import Html
 from lamina.oversight.problems import Problem
@@ -27,6 +28,8 @@ def own_look(data: Data) -> OwnLook | None:
     """The look of data of an own kind; None for rows."""
     if isinstance(data.train, EpisodeSplit):
         return OwnLook("an environment", env_look.questions, env_look.problems, env_look.shown)
+    if isinstance(data.train, GameSplit):
+        return OwnLook("a game", games_look.questions, games_look.problems, games_look.shown)
     if isinstance(data.train, CaptionSplit):
         return OwnLook("pictures with captions", captions_look.questions, captions_look.problems, captions_look.shown)
     if isinstance(data.spec.input, Series):

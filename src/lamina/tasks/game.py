@@ -72,15 +72,16 @@ class Match:
         assert isinstance(split, GameSplit), "games are judged by their rules"
         search, simulations = self._search(predictor, split.game), self._simulations(split.game)
         if brief and split.solved is not None:
-            return Evaluation(network_figures(search, _some(split), simulations)[0])
+            return Evaluation(network_figures(search, _some(split), simulations))
         player = searching(search, simulations)
         if brief:
             return Evaluation(of_points(Opponent(split.game, WATCHED_PLAYOUTS, WATCHED_GAMES).meet(player, seed))[0])
         found = rated(player, split, seed)
         if split.solved is None:
             return found
-        figures, right = network_figures(search, split.solved, simulations)
-        intervals = {"optimal_raw": wilson(round(figures["optimal_raw"] * len(right)), len(right))}
+        figures = network_figures(search, split.solved, simulations)
+        count = len(split.solved)
+        intervals = {"optimal_raw": wilson(round(figures["optimal_raw"] * count), count)}
         if split.whole:
             lost, games = losses_to_perfect(player, split.game, split.solved, rng.key(seed, 0, "perfect"))
             figures["lost_to_perfect"], intervals["lost_to_perfect"] = lost / games, wilson(lost, games)

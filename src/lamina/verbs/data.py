@@ -7,7 +7,7 @@ from typing import Any
 
 from lamina.core import config as knobs
 from lamina.core.data import Data
-from lamina.core.errors import RunError, unknown
+from lamina.core.errors import RunError, UsageError, unknown
 from lamina.core.reader import Reader
 from lamina.core.spec import Spec
 from lamina.data import DATASETS
@@ -67,9 +67,14 @@ def reader(path: Path, values: Mapping[str, Any], spec: Spec) -> Reader:
     return kind(path, knobs.build("data", config_class, {k: v for k, v in values.items() if k in config_class.model_fields}))
 
 
-def data_of_run(described: Mapping[str, Any]) -> Data:
-    """The data that a run was made of, loaded again; RunError where the files behind them are not what they were."""
-    data = load_data(described["data"], described["configs"]["data"], described["data_seed"], described["task"])
+def data_of_run(described: Mapping[str, Any], named: str = "") -> Data:
+    """The data that a run was made of, loaded again; RunError where the files behind them are not what they were. `named`: the file of the
+    user's own code that the run is of, which is executed only where it is named."""
+    own = described.get("own_file")
+    if own and not named:
+        raise UsageError(f"the file of `{own['name']}`, as your code runs only where you name it", f"a run of `{own['file']}` alone",
+                         f"Name it too: lamina evaluate RUN {own['file']}, lamina train {own['file']} --resume RUN.")
+    data = load_data(named or described["data"], described["configs"]["data"], described["data_seed"], described["task"])
     if data.fingerprint != described.get("fingerprint", ""):
         raise RunError(f"the files in `{described['data']}` as they were when the run began", "files that were added, removed or changed",
                        "A new split could let training rows into the test. Put them back, or begin a new run.")

@@ -24,9 +24,10 @@ class Judged:
 def evaluate(folder: Path, data: Path | None = None, device: str = "auto") -> Judged:
     """The figures of the run's best weights on its sealed test split, or on the photos, table or texts at `data`."""
     trained = open_run(folder, device=device)
-    if data is not None:
+    named = str(data) if data is not None and trained.described.get("own_file") else ""
+    if data is not None and not named:
         return _other(trained, data)
-    test = trained.data().test
+    test = trained.data(named).test
     found = trained.task.evaluate(trained.predictor, test, trained.described["seed"] + 1)
     return Judged(found, len(test), looked(trained))
 

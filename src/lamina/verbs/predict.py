@@ -20,6 +20,7 @@ from lamina.data.film import is_film
 from lamina.data.inputs import read_all, read_one
 from lamina.data.pictures import ENDINGS
 from lamina.data.report import say
+from lamina.envs.games.opening import looks_like_game
 from lamina.oversight.why import Why, of_scene, why
 from lamina.verbs.data import reader
 from lamina.verbs.predict_photos import Clock, Seen, film, none_readable, photos, readable
@@ -66,7 +67,7 @@ class Wish:
 
 def predict(folder: Path, words: Sequence[str], wish: Wish = Wish()) -> Iterable[Answer]:
     """An answer to each input. words: files, folders, globs, videos, rows of numbers, or `-` for standard input."""
-    trained, words = _told_how(open_run(folder, device=wish.device), words)
+    trained, words = told_how(open_run(folder, device=wish.device), words)
     place = wish.out or folder / "predictions"
     if trained.task.takes(trained.spec) == "photos":
         if wish.explain and not isinstance(trained.spec.target, Boxes | Mask):
@@ -77,11 +78,12 @@ def predict(folder: Path, words: Sequence[str], wish: Wish = Wish()) -> Iterable
     return _of_rows(trained, words, place, wish.explain)
 
 
-def _told_how(trained: Trained, words: Sequence[str]) -> tuple[Trained, list[str]]:
+def told_how(trained: Trained, words: Sequence[str]) -> tuple[Trained, list[str]]:
     """The run with the knobs among the words, such as `beam=5`, and the words that are inputs. Only what a task knows is a knob: a text may
     have an equals sign."""
     config = getattr(sys.modules[type(trained.task).__module__], "Config", None)
     known = set() if config is None else set(config.model_fields)
+    words = [f"game={word}" if "game" in known and looks_like_game(word) and word.endswith(".py") else word for word in words]
     found = {name: value for name, equals, value in (word.partition("=") for word in words) if equals and name in known}
     rest = [word for word in words if word.partition("=")[0] not in found or "=" not in word]
     if not found or config is None:

@@ -89,14 +89,15 @@ def train(request: Request, watcher: Watcher = Watcher()) -> Outcome:
 
 
 @memory.in_words()
-def resume(folder: Path, watcher: Watcher = Watcher(), request: Request | None = None) -> Outcome:
-    """Continue a run where it stopped, bit by bit as if it never had. `request`: for a module or data of the user's."""
+def resume(folder: Path, watcher: Watcher = Watcher(), request: Request | None = None, named: str = "") -> Outcome:
+    """Continue a run where it stopped, bit by bit as if it never had. `request`: for a module or data of the user's; `named`: the file of
+    the user's that the run is of, where it is of one."""
     clock = _Clock()
     run = Run.open(folder)
     described = run.read("config")
     planned, spec = run.read_as("plan", Plan), run.read_as("spec", Spec)
     if request is None:
-        request = _request_of(described, run)
+        request = _request_of(described, run, named)
     run.lock()
     with run:
         setup = prepare(request)
@@ -218,7 +219,7 @@ def described(request: Request, setup: Setup) -> dict[str, Any]:
     return {
         "format": FORMAT, "lamina": __version__, "data": origin["name"],
         "built_in_data": isinstance(request.data, str) or setup.data.origin is not None, "data_seed": origin["seed"],
-        "fingerprint": setup.data.fingerprint,
+        "fingerprint": setup.data.fingerprint, "own_file": dict(origin["own"]) if "own" in origin else None,
         "task": setup.task.name, "model": setup.choice.model, "method": setup.choice.method,
         "configs": {name: config.model_dump() for name, config in setup.configs.items()} | {"data": dict(origin["knobs"])},
         "seed": request.seed, "device": request.device, "quality": request.quality,
@@ -229,7 +230,7 @@ def described(request: Request, setup: Setup) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _request_of(described: dict[str, Any], run: Run) -> Request:
+def _request_of(described: dict[str, Any], run: Run, named: str) -> Request:
     """The request that made a run; its knobs are all spelled out."""
     if described["own_module"] or not described["built_in_data"]:
         raise UsageError("a run of a built-in model on built-in data", f"`{described['model']}` on `{described['data']}`",
@@ -240,7 +241,7 @@ def _request_of(described: dict[str, Any], run: Run) -> Request:
     configs = {name: values for name, values in described["configs"].items() if name != "data"}
     words = {f"{section}.{k}": v for section, values in configs.items() for k, v in values.items()}
     return Request(
-        data=data_of_run(described), task=described["task"], model=described["model"], method=described["method"], words=words,
+        data=data_of_run(described, named), task=described["task"], model=described["model"], method=described["method"], words=words,
         seed=described["seed"], device=described["device"], quality=described["quality"],
         seconds=described["seconds"], until=described["until"], out=run.folder,
         warm_start=described["warm_start"], start=None if run.pointer("last") is None else run.load("last", ("weights",))["weights"],

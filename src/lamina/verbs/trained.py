@@ -34,12 +34,13 @@ class Trained:
         """What it knows of its training data."""
         return Familiar(self.run.kept("familiar"))
 
-    def data(self) -> Data:
-        """The built-in data it was trained on, split as then; UsageError for data that were given from Python."""
+    def data(self, named: str = "") -> Data:
+        """The built-in data it was trained on, split as then; UsageError for data that were given from Python. `named`: the user's own file
+        that the run is of."""
         if not self.described["built_in_data"]:
             raise UsageError("a run of data that Lamina can load again", f"`{self.described['data']}`, given from Python",
                              "Evaluate it there: lm.load_run(RUN).evaluate(X, y).")
-        return data_of_run(self.described)
+        return data_of_run(self.described, named)
 
 
 def open_run(folder: Path, module: nn.Module | None = None, device: str = "auto") -> Trained:

@@ -19,7 +19,7 @@ def data_of(word: str, seed: int) -> Data:
     spec = Spec(input=Board(game=game.name, height=game.shape[0], width=game.shape[1], pieces=game.pieces), target=Moves(names=game.names))
     own = {"own": {"name": game.name, "file": game.file, "sha256": game.version}} if game.file else {}
     return Data(
-        game.name, spec, GameSplit(game), GameSplit(game, valid, every), GameSplit(game, test, every),
+        game.name, spec, GameSplit(game), GameSplit(game, valid, every, meets=False), GameSplit(game, test, every),
         sheet=_sheet(game), meaning=_meaning(game, every, test),
         origin={"name": game.file or game.name, "knobs": {}, "seed": seed, **own}, fingerprint=game.version if game.file else "",
     )  # fmt: skip

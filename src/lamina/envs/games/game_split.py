@@ -1,4 +1,4 @@
-"""A split of a game: nothing is given but the rules, and, where they are known, positions that are solved."""
+"""A split of a game: nothing is given but the rules, and, where they are known, positions that are solved (its rows)."""
 
 from dataclasses import dataclass
 
@@ -18,10 +18,10 @@ class GameSplit:
     game: Game
     solved: Solved | None = None
     whole: bool = False  # whether these are all positions that there are
-    games: int = 100  # that are played where it is judged by games
+    meets: bool = True  # whether its players meet others, too; without solved positions they always do
 
     def __len__(self) -> int:
-        return self.games if self.solved is None else len(self.solved)
+        return 0 if self.solved is None else len(self.solved)
 
     def batch(self, indices: torch.Tensor) -> Batch:
         """Positions as who is to move sees them; the start where none are known."""

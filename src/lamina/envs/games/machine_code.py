@@ -9,9 +9,18 @@ Loop = TypeVar("Loop", bound=Callable[..., object])
 
 def jit(loop: Loop) -> Loop:
     """The loop, compiled at its first call and kept on disk for the next process."""
+    return _compiled(loop, cache=True)
+
+
+def jit_anew(loop: Loop) -> Loop:
+    """The same, compiled in each process: a function that calls itself crashes when it is loaded from disk (numba 0.68)."""
+    return _compiled(loop, cache=False)
+
+
+def _compiled(loop: Loop, cache: bool) -> Loop:
     if find_spec("numba") is None:
         return loop
     from numba import njit
 
-    made: Loop = njit(cache=True, error_model="numpy")(loop)
+    made: Loop = njit(cache=cache, error_model="numpy")(loop)
     return made
