@@ -65,32 +65,47 @@ RANDOM = np.random.default_rng(1)
 DATA = {
     "digits": digits(), "classes": table(np.arange(ROWS) % 3), "labels": table(RANDOM.integers(0, 2, (ROWS, 3))),
     "numbers": table(RANDOM.normal(size=(ROWS, 2)) * 5 + 100), "game": episodes.load("CartPole-v1", 0),
+    "controls": episodes.load("Pendulum-v1", 0),
     "pairs": pairs(), "words": text("embed"), "text": text("write"),
 }  # fmt: skip
-SMALL = {"batch": 16, "envs": 2, "horizon": 16, "epochs": 2, "noise": 8, "width": 8, "learning_rate": 2e-3}
+SMALL = {
+    "batch": 16, "envs": 2, "horizon": 16, "epochs": 2, "noise": 8, "width": 8, "learning_rate": 2e-3,
+    "block": 16, "begin": 0, "gradients": 2, "memory": 60, "target_every": 32,
+}  # fmt: skip
 
 SMALL_SEQUENCES = {"embedding": 8, "hidden": 8, "layers": 1, "stretch": 8}
 
 
 def cases() -> list[tuple[str, str, str]]:
-    """(method, task, data) as the task itself would choose."""
+    """(method, task, data) as the task itself would choose, and the methods that a user may name instead."""
     return [
-        (TASKS[task]().choose(data, "fast").method, task, name)
+        (method, task, name)
         for task in TASKS for name, data in DATA.items() if TASKS[task]().suits(data.spec)
+        for method in methods_of(task, name)
     ]  # fmt: skip
+
+
+def methods_of(task: str, data: str) -> list[str]:
+    chosen = TASKS[task]().choose(DATA[data], "fast")
+    return [method for method in chosen.methods or [chosen.method] if fits(method, data)]
+
+
+def fits(method: str, data: str) -> bool:
+    """Whether a method that acts takes these actions: of those, DQN takes one of several, SAC numbers."""
+    return (method, data) not in {("dqn", "controls"), ("sac", "game")}
 
 
 CASES = cases()
 each_case = pytest.mark.parametrize(("method", "task", "data"), CASES)
 
 
-def setup(task: str, data: str, seed: int = 0, **words: Any) -> Setup:
-    choice = TASKS[task]().choose(DATA[data], "fast")
+def setup(task: str, data: str, method: str = "", seed: int = 0, **words: Any) -> Setup:
+    choice = TASKS[task]().choose(DATA[data], "fast").beside("", method, {})
     knobs = {**config_of(METHODS[choice.method]).model_fields, **config_of(MODELS[choice.model]).model_fields}
     sizes = SMALL | (SMALL_SEQUENCES if data in ("pairs", "text") else {})
     small = {k: v for k, v in sizes.items() if k in knobs or k == "learning_rate"}
     plain = {"schedule": "constant", "weight_decay": 0.0, "ema": 0.0} | ({"label_smoothing": 0.0, "shift": 0} if "shift" in knobs else {})
-    ready = prepare(Request(DATA[data], task=task, words={**plain, **small, **words}, seed=seed, device="cpu"))
+    ready = prepare(Request(DATA[data], task=task, method=method, words={**plain, **small, **words}, seed=seed, device="cpu"))
     ready.learner.steps = 1000
     return ready
 
@@ -103,8 +118,8 @@ def update(ready: Setup, step: int, batch: Any = None) -> dict[str, float]:
 
 
 def test_every_method_has_a_case() -> None:
-    """But for what has a file of its own: what needs weights to begin from, what finds objects, and masks."""
-    assert {method for method, _, _ in CASES} | {"transfer", "detection", "segmentation", "pseudo_label", "cbow"} == set(METHODS)
+    """But for what has a file of its own: what needs weights to begin from, what finds objects, masks, and games."""
+    assert {method for method, _, _ in CASES} | {"transfer", "detection", "segmentation", "pseudo_label", "cbow", "alphazero"} == set(METHODS)
 
 
 # -- the start ------------------------------------------------------------------------------------
@@ -184,12 +199,13 @@ def test_play_learns_from_one_batch() -> None:
 
 @each_case
 def test_an_update_moves_the_weights_and_tells_finite_scalars(method: str, task: str, data: str) -> None:
-    ready = setup(task, data)
+    ready = setup(task, data, method)
     before = [p.detach().clone() for p in ready.learner.model.parameters()]
     told = update(ready, 1)
     assert told
     assert all(math.isfinite(value) for value in told.values())
-    assert all(not torch.equal(p, b) for p, b in zip(ready.learner.model.parameters(), before, strict=True))
+    pairs = zip(ready.learner.model.parameters(), before, strict=True)
+    assert all(not torch.equal(p, b) for p, b in pairs if p.requires_grad)
     assert all(p.grad is None for p in ready.learner.model.parameters())
 
 
@@ -207,7 +223,7 @@ def run(ready: Setup, first: int, last: int) -> list[dict[str, float]]:
 
 @each_case
 def test_a_state_continues_bit_by_bit(method: str, task: str, data: str) -> None:
-    straight, other = setup(task, data), setup(task, data)
+    straight, other = setup(task, data, method), setup(task, data, method)
     run(straight, 1, 3)
     kept = through_a_file({"weights": straight.learner.weights(), "learner": straight.learner.state(), "method": straight.method.state()})
     expected = run(straight, 4, 6)
@@ -222,7 +238,7 @@ def test_a_state_continues_bit_by_bit(method: str, task: str, data: str) -> None
 @each_case
 def test_a_batch_is_a_function_of_seed_and_step(method: str, task: str, data: str) -> None:
     """What is drawn for a step does not hang on what was drawn before it; with play the environments are put back."""
-    one, other, apart = setup(task, data), setup(task, data), setup(task, data, seed=1)
+    one, other, apart = setup(task, data, method), setup(task, data, method), setup(task, data, method, seed=1)
     fresh = through_a_file(one.method.state())
     first, second = (one.method.next_batch(one.learner, step) for step in (1, 2))
     one.method.load_state(fresh)
@@ -235,7 +251,7 @@ def test_a_batch_is_a_function_of_seed_and_step(method: str, task: str, data: st
 
 @each_case
 def test_pace_and_counters_are_whole(method: str, task: str, data: str) -> None:
-    ready = setup(task, data)
+    ready = setup(task, data, method)
     pace = ready.method.pace()
     assert pace.steps >= 1
     assert pace.valid_every >= 1

@@ -21,7 +21,7 @@ from lamina.core.data import Data
 from lamina.core.detector import Detector
 from lamina.core.errors import UsageError
 from lamina.core.predictor import Predictor
-from lamina.core.spec import Actions, Boxes, Classes, Column, Image, Labels, Mask, Numbers, Spec, Table, Text, Vector
+from lamina.core.spec import Actions, Boxes, Classes, Column, Controls, Image, Labels, Mask, Numbers, Spec, Table, Text, Vector
 from lamina.data.arrays import ArraySplit
 from lamina.envs import episodes
 from lamina.methods import METHODS
@@ -46,6 +46,7 @@ SPECS = {f"{i}-{t}": Spec(input=INPUTS[i], target=TARGETS[t]) for i in INPUTS fo
 MASK = Mask(names=("ground", "a", "b"))
 SPECS |= {f"{i}-mask": Spec(input=INPUTS[i], target=MASK) for i in ("20x11", "64x64x3")}
 SPECS["actions"] = Spec(input=Vector(size=4), target=Actions(size=2, env="CartPole-v1"))
+SPECS["controls"] = Spec(input=Vector(size=3), target=Controls(low=(-2.0,), high=(2.0,), env="Pendulum-v1"))
 
 
 def finds(name: str) -> bool:
@@ -77,7 +78,7 @@ class Pair:
 
 def noise(spec: Spec) -> Data:
     """Rows of noise that fit a spec; an environment where actions are wanted."""
-    if isinstance(spec.target, Actions):
+    if isinstance(spec.target, Actions | Controls):
         return episodes.load(spec.target.env, 0)
     random = torch.Generator().manual_seed(0)
     shape = (ROWS, *spec.input.shape)
@@ -102,7 +103,8 @@ DATA = {name: noise(spec) for name, spec in SPECS.items()}
 
 def homes(name: str) -> set[str]:
     """The methods of the tasks that choose this model by themselves."""
-    choices = (TASKS[t]().choose(data, "good") for t in TASKS for data in DATA.values() if TASKS[t]().suits(data.spec))
+    choices = [TASKS[t]().choose(data, "good") for t in TASKS for data in DATA.values() if TASKS[t]().suits(data.spec)]
+    choices += [other for choice in choices for other in choice.methods.values()]
     return {choice.method for choice in choices if choice.model == name} or {"supervised"}
 
 
@@ -125,7 +127,7 @@ def output_of(net: nn.Module, spec: Spec) -> tuple[int, ...]:
 
 def trainer(data: Data, method_name: str) -> Any:
     make = METHODS[method_name]
-    knobs = {k: v for k, v in {"batch": 6, "envs": 2, "horizon": 8}.items() if k in config_of(make).model_fields}
+    knobs = {k: v for k, v in {"batch": 6, "envs": 2, "horizon": 8, "block": 8, "begin": 0, "gradients": 2}.items() if k in config_of(make).model_fields}
     return make(data.spec, config_of(make)(**knobs), data.train)
 
 
@@ -208,7 +210,7 @@ def without_gradient(found: Pair) -> set[str]:
     found.method.update(learner, found.method.next_batch(learner, 1))
     for hook in hooks:
         hook.remove()
-    return set(parameters) - reached
+    return {name for name, p in parameters.items() if p.requires_grad} - reached
 
 
 @each_model
@@ -229,7 +231,7 @@ def test_a_network_is_refused_when_it_is_built_or_it_runs(name: str) -> None:
     """Whatever the method: no spec is let in that fails at the first batch, however small its pictures are."""
     sizes = ((1, 1), (1, 9), (2, 2), (3, 5))
     tiny = [Spec(input=Image(channels=1, height=h, width=w), target=t) for h, w in sizes for t in (TARGETS["classes"], MASK)]
-    for spec in [*(SPECS[f"{i}-classes"] for i in INPUTS), SPECS["actions"], *tiny]:  # other targets change no more than the head
+    for spec in [*(SPECS[f"{i}-classes"] for i in INPUTS), SPECS["actions"], SPECS["controls"], *tiny]:  # other targets change no more than the head
         try:
             net = network(name, spec)
         except UsageError:
