@@ -9,7 +9,7 @@ repeats from its seed and actions, and E environments together give the very bit
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -108,12 +108,11 @@ def advance(dynamics: Dynamics, state: State, action: np.ndarray) -> tuple[Told,
 class Single(gymnasium.Env[np.ndarray, Any]):
     """One environment. `info` of a step has `parts` of the reward by name and, where a goal is declared, how far it is reached, `goal`."""
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 25}
-
     def __init__(self, dynamics: Dynamics, render_mode: str | None = None) -> None:
         if render_mode not in (None, "rgb_array"):
             raise UsageError("`rgb_array` as render mode, or none", f"`{render_mode}`", "Frames are arrays; show them as you like.")
         self.dynamics, self.render_mode = dynamics, render_mode
+        self.metadata = {"render_modes": ["rgb_array"], "render_fps": 25}
         self.observation_space, self.action_space = dynamics.observation_space, dynamics.action_space
         self.held: State | None = None
 

@@ -5,6 +5,7 @@ from shlex import quote
 
 import numpy as np
 
+from lamina.core import config as knobs
 from lamina.core.data import Data
 from lamina.core.spec import Image
 from lamina.envs.episodes import EpisodeSplit
@@ -35,10 +36,10 @@ def questions(data: Data, word: str) -> list[Question]:
     scored = _scored(_split(data))
     told = "; ".join(f"{name} {mean:.4g}" for name, mean, _, _ in scored[: 1 + NAMED]) or "none came to an end of an episode"
     best = scored[0] if scored else None
-    config = _split(data).world.config
+    config = _split(data).world.config or knobs.Config()
     chosen = [name for name in type(config).model_fields if name in config.model_fields_set]
-    knobs = "".join(f" {name}={str(getattr(config, name)).lower()}" for name in chosen)
-    return [Question(f"How is `{data.name}` played well?", "play", "", f"lamina train {quote(word)}{knobs}",
+    words = "".join(f" {name}={str(getattr(config, name)).lower()}" for name in chosen)
+    return [Question(f"How is `{data.name}` played well?", "play", "", f"lamina train {quote(word)}{words}",
                      f"the mean return of an episode: {told}", "return_mean", best[1] if best else None)]
 
 
