@@ -157,7 +157,7 @@ def went(act: str) -> list[tuple[float, float]]:
 
 def test_a_loop_comes_back_and_a_race_does_not() -> None:
     loop, race = (np.mean(went(act), 0) for act in ("looper", "racer"))
-    assert loop[0] > 0.25 > race[0] + 0.05
+    assert loop[0] > race[0] + 0.2
 
 
 def test_who_stays_is_seen_to() -> None:

@@ -6,14 +6,14 @@ a loop of turbos in a lagoon that come back pays more than the race.
                    nearest turbos that are there its direction (cosine, sine, from the boat) and nearness, and how many turbos
                    still pay before the next checkpoint
     actions        0 left, 1 straight on, 2 right; the boat always goes ahead, and a turbo makes it faster for a while
-    reward         `turbos`: `value` for each turbo, 5 times that for the finish
+    reward         `turbos`: `value` for each turbo, 3 times that for the finish
     true goal      to finish, and fast: 1 for a boat that has finished, else half of the furthest share of the course so far
     start          at the start, anywhere across, the heading within 0.3 radians of the course
     end            the finish; cut off after 300 steps
 
 The shore slows the boat down and turns it along. Turbos come back after `respawn` steps. Repairs, by `reward=`:
 
-    goal           the gain of the true goal, 60 in all, beside the turbos
+    goal           the gain of the true goal, 200 in all, beside the turbos
     capped         no more than `cap` turbos are paid before the next of ten checkpoints is reached
     shaped         the finish alone pays, 20, and a potential, the share of the course so far, leads there: gamma * potential(after) -
                    potential(before) (Ng, Harada & Russell 1999)
@@ -37,7 +37,7 @@ REACH = 1.1  # from which a turbo is taken
 SHORE = 0.5  # of the speed that the shore leaves
 SIGHT, NEAREST = 6.0, 3  # a turbo's nearness falls to 1/e over so many boat lengths; turbos that are seen
 CHECKPOINTS = 10
-FINISH, GOAL, SHAPED_FINISH = 5.0, 60.0, 20.0  # what the finish pays, in turbos; the whole goal; the finish where it alone pays
+FINISH, GOAL, SHAPED_FINISH = 3.0, 200.0, 20.0  # what the finish pays, in turbos; the whole goal; the finish where it alone pays
 
 
 class Config(knobs.Config):

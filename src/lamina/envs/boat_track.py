@@ -11,18 +11,18 @@ STEP = 0.5  # between the entries of a course's tables
 NARROW, WIDE = 1.5, 6.0  # from the centre line to the shore, on the course and in a lagoon
 BEND = 0.14  # the sharpest bend, radians a boat length
 APART, FROM_SHORE = 8.0, 0.7  # between turbos on the course; of a turbo from the centre line
-RING = 3.0  # radius of the ring of turbos in a lagoon
+RING, IN_RING = 3.3, 6  # radius of the ring of turbos in a lagoon, and how many they are
 SMOOTH = 7  # entries over which the width changes
 
 Stretch = tuple[float, float, float]  # length, bend (to the left), half of the width
 
 SHAPES: dict[str, tuple[Stretch, ...]] = {
-    "bay": ((16, 0, NARROW), (15, 0, WIDE), (14, 0.1, NARROW), (20, 0, NARROW), (14, 0.1, NARROW), (14, 0, NARROW)),
-    "snake": ((10, 0, NARROW), (10, 0.12, NARROW), (8, 0, NARROW), (15, 0, WIDE), (12, -0.14, NARROW), (12, 0.14, NARROW),
-              (12, -0.14, NARROW), (14, 0, NARROW)),
-    "hairpin": ((12, 0, NARROW), (14, 0, WIDE), (8, 0, NARROW), (22, 0.14, NARROW), (30, 0, NARROW), (10, -0.1, NARROW)),
-    "delta": ((8, 0, NARROW), (12, -0.12, NARROW), (16, 0, WIDE), (10, 0.12, NARROW), (10, 0, 2.5), (14, 0.13, NARROW), (16, 0, NARROW)),
-    "hook": ((14, -0.08, NARROW), (14, 0, WIDE), (24, -0.1, NARROW), (18, 0, NARROW), (12, 0.12, NARROW)),
+    "bay": ((16, 0, NARROW), (16, 0, WIDE), (14, 0.1, NARROW), (34, 0, NARROW), (14, 0.1, NARROW), (30, 0, NARROW)),
+    "snake": ((10, 0, NARROW), (10, 0.12, NARROW), (8, 0, NARROW), (16, 0, WIDE), (12, -0.14, NARROW), (12, 0.14, NARROW),
+              (12, -0.14, NARROW), (16, 0, NARROW), (12, -0.1, NARROW), (18, 0, NARROW)),
+    "hairpin": ((12, 0, NARROW), (16, 0, WIDE), (14, 0, NARROW), (22, 0.14, NARROW), (46, 0, NARROW), (12, -0.1, NARROW)),
+    "delta": ((8, 0, NARROW), (12, -0.12, NARROW), (16, 0, WIDE), (10, 0.12, NARROW), (14, 0, 2.5), (14, 0.13, NARROW), (44, 0, NARROW)),
+    "hook": ((14, -0.08, NARROW), (16, 0, WIDE), (24, -0.1, NARROW), (30, 0, NARROW), (14, 0.12, NARROW), (20, 0, NARROW)),
 }  # fmt: skip
 
 
@@ -67,12 +67,12 @@ def course(shape: str) -> Course:
 
 
 def _turbos(stretches: tuple[Stretch, ...]) -> np.ndarray:
-    """A ring of four in each lagoon, and one after the other to the left and the right along the rest of the course."""
+    """A ring of them in each lagoon, and one after the other to the left and the right along the rest of the course."""
     found, begins, since, side = list[tuple[float, float]](), 0.0, 0.0, 1
     for length, _, half in stretches:
         if half == WIDE:
             middle = begins + length / 2
-            found += [(middle + RING * np.cos(a), RING * np.sin(a)) for a in np.arange(4) * np.pi / 2]
+            found += [(middle + RING * np.cos(a), RING * np.sin(a)) for a in np.arange(IN_RING) * 2 * np.pi / IN_RING]
             since = 0.0
         else:
             for s in np.arange(begins + max(APART - since, 1.0), begins + length, APART):
