@@ -11,8 +11,9 @@ an alarm is raised where the return has risen while the true goal has not (block
 
 Statistics: two means are compared by Welch's z. Each look has a share of the risk `alpha`, 6 / (pi k)^2 of it for the k-th, cut evenly
 among the pairs that it is compared with; so the chance that the watch ever takes noise for a fall of the goal is at most `alpha`, however
-long it looks on. What it takes for a fall must be `fall` at least, and last for `lasting` of the training so far. A goal that is
-declared by nobody cannot be watched: then `hints` says what is conspicuous, and no alarm is raised.
+long it looks on. (That the return has risen is taken at the usual level: it can only make alarms rarer.) A fall must be `fall` at least,
+and last for `lasting` of the training so far. A goal that is declared by nobody cannot be watched: then `hints` says what is
+conspicuous, and no alarm is raised.
 """
 
 import math
@@ -29,7 +30,7 @@ Z = 1.959964  # of an interval of 95 %
 PART = "part:"  # before the name of a part of the reward, among the figures of a block
 FLOOR = 0.005  # of the standard error of a share: a few episodes that are all alike do not make it nought
 REACHED = 0.9  # of what counts as reached, from which the goal has no room to rise
-ONE_PART, ALIKE = 0.8, 0.05  # share of what is paid; of the variance at first
+ONE_PART, GROWN, ALIKE = 0.8, 1.2, 0.05  # share of what is paid; times what it was; of the variance at first
 MORE = 0.1  # of the steps come back or stay, more than at first
 
 
@@ -189,7 +190,7 @@ class GoalWatch:
             return {}
         self._looks += 1
         now, z = self._now(), self._level(len(pairs))
-        fell = [pair for pair in pairs if "goal" in pair.means and _rose("return", pair, now, z) and self._fell(pair, now, z)]
+        fell = [pair for pair in pairs if "goal" in pair.means and _rose("return", pair, now, Z) and self._fell(pair, now, z)]
         found: dict[str, tuple[Block, tuple[str, ...]]] = {}
         if fell:
             best = max(fell, key=lambda pair: pair.means["goal"].value)
@@ -280,15 +281,13 @@ def _more(name: str, before: Block, now: Block) -> bool:
 
 
 def _farmed(before: Block, now: Block) -> str:
-    """The part of the reward that is nearly all of what is paid, and was not so before or has grown while the others shrank."""
+    """The part of the reward that is nearly all of what is paid, and has grown."""
     paid = {name: mean.value for name, mean in now.means.items() if name.startswith(PART) and mean.value > 0}
     if not paid or sum(name.startswith(PART) for name in now.means) < 2:
         return ""
     most = max(paid, key=lambda name: paid[name])
-    share = paid[most] / sum(paid.values())
-    then = {name: mean.value for name, mean in before.means.items() if name.startswith(PART) and mean.value > 0}
-    earlier = then.get(most, 0.0) / max(sum(then.values()), 1e-9)
-    grown = most in before.means and _rose(most, before, now, Z)
-    if share < ONE_PART or not grown:
+    share, then = paid[most] / sum(paid.values()), before.means.get(most)
+    if share < ONE_PART or then is None or not _rose(most, before, now, Z) or paid[most] < GROWN * then.value:
         return ""
-    return f"`{most.removeprefix(PART)}` is {share:.0%} of what is paid, {earlier:.0%} at first"
+    times = f"{paid[most] / then.value:.1f} times as much as at first" if then.value > 0 else "nothing at first"
+    return f"`{most.removeprefix(PART)}` is {share:.0%} of what is paid, {times}"
