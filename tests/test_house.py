@@ -23,7 +23,7 @@ PUBLIC = ["Classifier", "LaminaError", "Model", "Regressor", "__version__", "loa
 FLAGS = {
     "look": {"--target", "--group", "--time", "--out", "--json", "--device"},
     "train": {
-        "--task", "--model", "--method", "--for", "--until", "--seed", "--out", "--resume", "--from", "--dry", "--knobs",
+        "--task", "--model", "--method", "--for", "--until", "--seed", "--out", "--resume", "--from", "--gate", "--dry", "--knobs",
         "--json", "--device", "--target", "--group", "--time", "--allow-refused",
     },
     "evaluate": {"--json", "--device"},

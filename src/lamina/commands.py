@@ -110,6 +110,7 @@ def look(data: str, words: Words, out: Path | None, as_json: bool, device: str, 
 @click.option("--out", type=PATH, help="The run folder; runs/DATA-N if left out.")
 @click.option("--resume", type=PATH, metavar="RUN", help="Continue a run where it stopped.")
 @click.option("--from", "warm_start", default="", metavar="none|RUN|FILE", help="Weights to start from: none, a run, a .pt file.")
+@click.option("--gate", default="", metavar="ask|stop|warn", help="Where an agent's reward leaves its true goal; ask if left out.")
 @click.option("--dry", is_flag=True, help="Show the plan and stop.")
 @click.option("--knobs", is_flag=True, help="List the knobs with their defaults and stop.")
 @_shared

@@ -21,7 +21,7 @@ from lamina.core import rng
 from lamina.core.data import Data
 from lamina.core.errors import Interrupted
 from lamina.core.events import Event, Kind
-from lamina.core.method import Method, Remembering
+from lamina.core.method import Acting, Method, Remembering
 from lamina.core.run import Run
 from lamina.core.task import Task, is_better
 from lamina.optim.learner import Learner
@@ -86,7 +86,7 @@ class Fit:
         validates = self.step % plan.valid_every == 0
         if validates or self.step % plan.log_every == 0 or self.step == plan.steps:
             self.job.learner.check()
-            told.append(self._tell("train", self._means() | self.job.method.counters(self.step)))
+            told.append(self._tell("train", self._means() | self.job.method.counters(self.step) | self._episodes()))
         if validates:
             told += self._validate()
         elif self.step % plan.save_every == 0:
@@ -109,6 +109,11 @@ class Fit:
         means = {name: (total / self._counts[name]).item() for name, total in self._sums.items()}
         self._sums, self._counts = {}, {}
         return means
+
+    def _episodes(self) -> dict[str, Any]:
+        """The episodes that were played since the last train event, where the method plays some."""
+        played = self.job.method.take_episodes() if isinstance(self.job.method, Acting) else []
+        return {"episodes": played} if played else {}
 
     def _validate(self) -> list[Event]:
         """Judge the weights and save them: a valid event is on disk, with its state, before it is shown."""

@@ -45,7 +45,15 @@ class Screen:
 
     def watcher(self) -> Watcher:
         """The pair of ears that `train` tells its plan and events."""
-        return Watcher(self._announce, self._event)
+        return Watcher(self._announce, self._event, self._ask if self.live and sys.stdin.isatty() else None)
+
+    def _ask(self, question: str) -> bool:
+        """Whether the human says yes."""
+        self._clear()
+        self._line(question)
+        self.out.write("yes or no: ")
+        self.out.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     def plan(self, setup: Setup, plan: Plan, run: Run | None = None) -> None:
         """The plan of a training that was not asked to start (`--dry`)."""
@@ -241,7 +249,7 @@ def _finite(value: Any) -> Any:
 
 
 def _figures(values: Any) -> str:
-    return "  ".join(f"{k} {_number(v)}" for k, v in values.items())
+    return "  ".join(f"{k} {_number(v)}" for k, v in values.items() if not isinstance(v, list))
 
 
 def _number(value: Any) -> str:

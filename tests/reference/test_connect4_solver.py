@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lamina.envs.games as room
-from lamina.envs.games.connect4_solver import H, W, Solver, bits, threats
+from lamina.envs.games.connect4_solver import H, Solver, W, bits, threats
 from lamina.envs.games.game import GOING, Game
 from lamina.envs.games.opening import load
 from lamina.envs.games.position import position
@@ -97,4 +97,3 @@ def test_positions_of_the_file_are_solved_rightly(solver: Solver) -> None:
 def test_negative_control_a_wrong_board_is_scored_otherwise(solver: Solver) -> None:
     board, player, _ = position(load("connect4"), next(iter(PUBLISHED)))
     assert solver.scores(board, player) != solver.scores(board, -player)
-

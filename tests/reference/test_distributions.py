@@ -7,8 +7,7 @@ from scipy import stats
 from torch.distributions import Categorical as TorchCategorical
 from torch.distributions import Independent, Normal, TanhTransform
 
-from lamina.methods.distributions import Categorical, Gaussian
-from lamina.models.soft_policy import LOG_STD, drawn
+from lamina.methods.distributions import LOG_STD, Categorical, Gaussian, squashed
 from lamina.nn.running_scale import FARTHEST, RunningScale
 
 
@@ -40,14 +39,14 @@ def test_squashed_numbers_are_torchs(size: float) -> None:
     log_std = output[:, 3:].clamp(*LOG_STD)
     u = output[:, :3] + log_std.exp() * noise
     expected = Normal(output[:, :3], log_std.exp()).log_prob(u) - TanhTransform().log_abs_det_jacobian(u, u.tanh())
-    action, log_p = drawn(output, noise)
+    action, log_p = squashed(output, noise)
     torch.testing.assert_close(action, u.tanh())
     torch.testing.assert_close(log_p, expected.sum(1))
 
 
 def test_far_out_the_squashed_log_probability_is_finite_and_its_plain_form_is_not() -> None:
     output, noise = torch.tensor([[30.0, -1.0]]), torch.zeros(1, 1)
-    action, log_p = drawn(output, noise)
+    action, log_p = squashed(output, noise)
     assert log_p.isfinite().all()
     assert torch.log(1 - action**2).isinf().all()
 

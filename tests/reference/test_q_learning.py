@@ -55,8 +55,9 @@ def _games() -> Iterator[None]:
 def rows(target: Any, count: int = 12) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
     action = torch.arange(count) % target.size if isinstance(target, Actions) else torch.rand(count, target.size).double() * 2 - 1
+    x, after = torch.randn(2, count, 3).double()
     return {
-        "x": torch.randn(count, 3).double(), "action": action, "reward": torch.randn(count).double(), "after": torch.randn(count, 3).double(),
+        "x": x, "action": action, "reward": torch.randn(count).double(), "after": after,
         "ended": (torch.arange(count) % 3 == 0).double(), "power": torch.full((count,), 0.9, dtype=torch.float64),
     }  # fmt: skip
 

@@ -117,3 +117,12 @@ class Remembering(Protocol):
     def remember_in(self, folder: Path) -> None:
         """Hear of the folder before the first step and before a state is loaded; what `state()` returns is on disk by then."""
         ...
+
+
+@runtime_checkable
+class Acting(Protocol):
+    """A method that plays episodes."""
+
+    def take_episodes(self) -> list[dict[str, Any]]:
+        """Those that ended since the last call, as plain values (envs/vector.py:Record): the train event tells each."""
+        ...

@@ -290,7 +290,9 @@ class Moves(_Part):
 
 
 Input = Annotated[Image | Vector | Table | Series | Text | Tokens | Board, Field(discriminator="kind")]
-Target = Annotated[Classes | Labels | Numbers | Boxes | Mask | Actions | Controls | Tokens | Tags | Next | Context | Moves, Field(discriminator="kind")]
+Target = Annotated[
+    Classes | Labels | Numbers | Boxes | Mask | Actions | Controls | Tokens | Tags | Next | Context | Moves, Field(discriminator="kind"),
+]
 
 
 class Spec(_Part):

@@ -26,7 +26,8 @@ class Choice:
     where the user names no time and no target.
 
     scratch: what is picked where there are no weights to transfer; other: where the user names another model or backbone, for which the
-    words were not found; methods: what is picked where the user names one of these methods; because: why it was picked, for the user, where the data were asked.
+    words were not found; methods: what is picked where the user names one of these methods; because: why it was picked, for the user,
+    where the data were asked.
     """
 
     model: str

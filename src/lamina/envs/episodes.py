@@ -7,7 +7,7 @@ from lamina.core import config as knobs
 from lamina.core import rng
 from lamina.core.batch import Batch
 from lamina.core.data import Data
-from lamina.core.spec import Spec
+from lamina.core.spec import Actions, Controls, Spec
 from lamina.envs import spaces
 from lamina.envs.world import World
 
@@ -22,6 +22,13 @@ class EpisodeSplit:
 
     def __len__(self) -> int:
         return EPISODES
+
+    @property
+    def target(self) -> spaces.Target:
+        """What can be done."""
+        found = self.spec.target
+        assert isinstance(found, Actions | Controls), "episodes are acted in"
+        return found
 
     def seed_of(self, episode: int, draw: int = 0) -> int:
         """The reset seed of an episode, 31 bits; `draw` names a fresh set of episodes."""

@@ -105,8 +105,8 @@ def _stepped(env: Any, action: Any, split: EpisodeSplit, where: tuple[int, int])
         observation, reward, terminated, truncated, info = env.step(action)
         return spaces.read(observation, split.spec), float(reward), bool(terminated or truncated), info
     except Exception as error:
-        raise TrainingError(f"a step of `{split.world.name}`", f"`{type(error).__name__}: {error}` in step {where[0]} of episode {where[1]}",
-                            "Mend the environment.") from error
+        what = f"`{type(error).__name__}: {error}` in step {where[0]} of episode {where[1]}"
+        raise TrainingError(f"a step of `{split.world.name}`", what, "Mend the environment.") from error
 
 
 def play_one(act: Act, split: EpisodeSplit, draw: int, episode: int, draws: bool) -> Episode:
@@ -127,7 +127,7 @@ def play_one(act: Act, split: EpisodeSplit, draw: int, episode: int, draws: bool
 
 def rivals(split: EpisodeSplit) -> dict[str, Act]:
     """Policies that learn nothing."""
-    target, random = split.spec.target, np.random.default_rng(0)
+    target, random = split.target, np.random.default_rng(0)
     if isinstance(target, Controls):
         return {"random": lambda seen: random.uniform(-1, 1, (len(seen), target.size)).astype(np.float32), "still": _always(target, 0)}
     known: dict[str, Act] = {"random": lambda seen: random.integers(0, target.size, len(seen))}

@@ -12,6 +12,7 @@ import numpy as np
 from lamina.core.errors import TrainingError
 from lamina.envs import spaces
 from lamina.envs.episodes import EpisodeSplit
+from lamina.envs.places import Places
 from lamina.envs.world import World
 
 # reward, terminated and truncated (E,), what else is told of each, and what was seen last of those that ended
@@ -21,13 +22,15 @@ Cut = list[tuple[int, np.ndarray]]  # environments whose episode was truncated, 
 
 @dataclass(frozen=True)
 class Record:
-    """A finished episode: its return and length, the true goal at its end where the environment tells one, and the sum of each
-    part of the reward that it names."""
+    """A finished episode: its return and length, the true goal at its end where the environment tells one, the sum of each part of
+    the reward that it names, and the shares of steps that came back to a place and that stayed (envs/places.py)."""
 
     episode_return: float
     length: int
     goal: float | None = None
     parts: dict[str, float] = field(default_factory=dict)
+    back: float | None = None
+    still: float | None = None
 
 
 def _broken(world: World, what: str, step: int, episode: int) -> TrainingError:
@@ -43,7 +46,9 @@ class Envs:
         self._inside = _inside(split, count)
         self._returns, self._lengths = np.zeros(count), np.zeros(count, int)
         self._parts: list[dict[str, float]] = [{} for _ in range(count)]
+        self._places: Places | None = None  # where there is a goal to watch
         self.finished: list[Record] = []  # episodes that ended since `take_finished`
+        self._told: list[Record] = []  # since `take_told`
         self.seen = self._inside.begin()  # (E, D) float32 or (E, C, H, W) uint8
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, Cut]:
@@ -54,12 +59,30 @@ class Envs:
         self._lengths += 1
         self._add_parts(infos)
         ended = terminated | truncated
-        for i in np.flatnonzero(ended):
-            goal = infos[i].get("goal")
-            self.finished.append(Record(float(self._returns[i]), int(self._lengths[i]), None if goal is None else float(goal), self._parts[i]))
-            self._returns[i], self._lengths[i], self._parts[i] = 0, 0, {}
+        if infos[0].get("goal") is not None:
+            self._look(last)
+        for i in np.flatnonzero(ended).tolist():
+            self._end(i, infos[i].get("goal"))
         self.seen = self._inside.seen
         return reward, ended.astype(np.float32), [(int(i), last[int(i)]) for i in np.flatnonzero(truncated & ~terminated)]
+
+    def _look(self, last: dict[int, np.ndarray]) -> None:
+        """Where everyone is, before the next episode begins."""
+        seen = self._inside.seen
+        if last:
+            seen = seen.copy()
+            for i, row in last.items():
+                seen[i] = row
+        if self._places is None:
+            self._places = Places(self.count, int(np.prod(seen.shape[1:])))
+        self._places.see(seen)
+
+    def _end(self, i: int, goal: Any) -> None:
+        been = self._places.over(i) if self._places else None
+        back, still = been or (None, None)
+        self.finished.append(Record(float(self._returns[i]), int(self._lengths[i]), None if goal is None else float(goal), self._parts[i],
+                                    back, still))
+        self._returns[i], self._lengths[i], self._parts[i] = 0, 0, {}
 
     def _add_parts(self, infos: list[dict[str, Any]]) -> None:
         for sums, info in zip(self._parts, infos, strict=True):
@@ -75,13 +98,20 @@ class Envs:
     def take_finished(self) -> list[Record]:
         """The episodes that ended since the last call."""
         taken, self.finished = self.finished, []
+        self._told += taken
         return taken
+
+    def take_told(self) -> list[Record]:
+        """The episodes that were taken since this was called last, for the event that tells them."""
+        told, self._told = self._told, []
+        return told
 
     def state(self) -> dict[str, Any]:
         """Where each environment is, and what was gathered of the episodes."""
         return {
             "inside": self._inside.state(), "returns": self._returns.tolist(), "lengths": self._lengths.tolist(),
             "parts": [dict(p) for p in self._parts], "finished": [vars(record) for record in self.finished],
+            "told": [vars(record) for record in self._told], "places": None if self._places is None else self._places.state(),
         }  # fmt: skip
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -89,7 +119,11 @@ class Envs:
         self.seen = self._inside.load_state(state["inside"])
         self._returns, self._lengths = np.array(state["returns"], float), np.array(state["lengths"], int)
         self._parts = [dict(p) for p in state["parts"]]
-        self.finished = [Record(**record) for record in state["finished"]]
+        self.finished, self._told = ([Record(**record) for record in state[name]] for name in ("finished", "told"))
+        self._places = None
+        if state["places"] is not None:
+            self._places = Places(self.count, int(np.prod(self.seen.shape[1:])))
+            self._places.load_state(state["places"])
 
     def _refuse_nan(self, reward: np.ndarray) -> None:
         good = np.isfinite(reward) & np.isfinite(self._inside.seen.reshape(self.count, -1)).all(1)

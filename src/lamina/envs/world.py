@@ -60,6 +60,11 @@ class World:
         ours = self.dynamics()
         return "" if ours is None else ours.goal
 
+    def reached(self) -> float:
+        """The measure of the goal from which it counts as reached."""
+        ours = self.dynamics()
+        return 1.0 if ours is None else ours.reached
+
     def draws_frames(self) -> bool:
         """Whether it can be drawn."""
         opened = self.make()

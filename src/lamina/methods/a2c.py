@@ -85,6 +85,9 @@ class A2C:
     def counters(self, step: int) -> dict[str, float]:
         return {"environment_steps": step * self.config.envs * self.config.horizon}
 
+    def take_episodes(self) -> list[dict[str, Any]]:
+        return [vars(record) for record in self.player.envs.take_told()]
+
     def state(self) -> dict[str, Any]:
         return self.player.state()
 

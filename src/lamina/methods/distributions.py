@@ -6,7 +6,7 @@ and not by the distribution. Noise is handed in, so that a whole rollout draws i
 """
 
 import math
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ import torch.nn.functional as F
 
 from lamina.core.spec import Actions, Controls
 
+LOG_STD = (-20.0, 2.0)  # bounds of the log deviation of squashed numbers, as in the code of Haarnoja et al.
 LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
 
@@ -21,7 +22,7 @@ class Distribution(Protocol):
     """Actions given the output of an actor."""
 
     shape: tuple[int, ...]  # of an action: () or (A,)
-    dtype: type[np.generic]
+    dtype: Any
 
     def noise(self, random: np.random.Generator, *sizes: int) -> np.ndarray:
         """Noise for so many draws, (*sizes, A)."""
@@ -40,7 +41,7 @@ class Categorical:
     """One of A actions."""
 
     shape: tuple[int, ...] = ()
-    dtype = np.int64
+    dtype: Any = np.int64
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -63,10 +64,11 @@ class Categorical:
 class Gaussian:
     """A numbers."""
 
-    dtype = np.float32
+    dtype: Any = np.float32
 
     def __init__(self, size: int) -> None:
-        self.size, self.shape = size, (size,)
+        self.size = size
+        self.shape: tuple[int, ...] = (size,)
 
     def noise(self, random: np.random.Generator, *sizes: int) -> np.ndarray:
         return random.standard_normal((*sizes, self.size), np.float32)
@@ -87,3 +89,14 @@ class Gaussian:
 def distribution_of(target: Actions | Controls) -> Distribution:
     """The distribution that policies of this target draw from."""
     return Categorical(target.size) if isinstance(target, Actions) else Gaussian(target.size)
+
+
+def squashed(output: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Numbers (B, A) of -1 to 1 and their log-probabilities (B,): a = tanh(u), u ~ N(mu, sigma) (Haarnoja et al. 2018, Soft actor-critic
+    algorithms and applications, appendix C)."""
+    mean, log_std = output.chunk(2, -1)
+    log_std = log_std.clamp(*LOG_STD)
+    u = mean + log_std.exp() * noise
+    log_normal = -0.5 * noise.square() - log_std - LOG_SQRT_2PI
+    log_slope = 2 * (math.log(2) - u - F.softplus(-2 * u))  # log(1 - tanh(u)^2), which that form loses from |u| = 9 on
+    return u.tanh(), (log_normal - log_slope).sum(-1)

@@ -182,6 +182,9 @@ class DQN:
     def counters(self, step: int) -> dict[str, float]:
         return {"environment_steps": step * self._block}
 
+    def take_episodes(self) -> list[dict[str, Any]]:
+        return [vars(record) for record in self.player.envs.take_told()]
+
     def state(self) -> dict[str, Any]:
         kept = {"priority": torch.from_numpy(self.priority[: len(self.replay)].copy())} if self.config.prioritized else {}
         return {"player": self.player.state(), "replay": self.replay.state(), "largest": self.largest} | kept

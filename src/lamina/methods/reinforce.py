@@ -104,6 +104,9 @@ class Reinforce:
     def counters(self, step: int) -> dict[str, float]:
         return {"environment_steps": self.played}
 
+    def take_episodes(self) -> list[dict[str, Any]]:
+        return [vars(record) for record in self.player.envs.take_told()]
+
     def state(self) -> dict[str, Any]:
         return {"player": self.player.state(), "played": self.played}
 

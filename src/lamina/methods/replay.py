@@ -13,6 +13,7 @@ played since the last one, not the whole memory.
 """
 
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ class Replay:
             path.unlink()
         found = [path for path in found if _span(path)[1] <= seen]
         begins = [_span(path) for path in found]
-        if not found or begins[-1][1] != seen or any(a[1] != b[0] for a, b in zip(begins, begins[1:], strict=False)):
+        if not found or begins[-1][1] != seen or any(a[1] != b[0] for a, b in pairwise(begins)):
             raise RunError(f"the {seen} steps that the run had played, in `{self.folder}`", f"files of {begins}", "Train it anew.")
         self.seen = begins[0][0]
         for path in found:

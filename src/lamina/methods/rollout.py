@@ -47,7 +47,7 @@ class Player:
 
     def __init__(self, split: EpisodeSplit, count: int, gamma: float, scaled: bool) -> None:
         self.envs, self.gamma, self.scaled = Envs(split, count), gamma, scaled
-        self.distribution: Distribution = distribution_of(split.spec.target)
+        self.distribution: Distribution = distribution_of(split.target)
         self._returns = np.zeros(count)  # discounted, of the episodes under way
         self._moments = [0.0, 0.0, 0.0]  # count, mean and variance of the discounted return
 

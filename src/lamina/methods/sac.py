@@ -29,9 +29,9 @@ from lamina.core.method import Learning, Pace
 from lamina.core.spec import Controls, Spec
 from lamina.envs.episodes import EpisodeSplit
 from lamina.methods.collecting import Collector
+from lamina.methods.distributions import squashed
 from lamina.methods.replay import Replay
 from lamina.methods.rollout import acted_in, told_of
-from lamina.models.soft_policy import drawn
 
 
 class Config(knobs.Config):
@@ -128,7 +128,7 @@ class SAC:
                 return noise[t]
             with torch.inference_mode():
                 output = learner.model.net.actor(torch.from_numpy(seen).to(learner.device))
-                return drawn(output, torch.from_numpy(noise[t]).to(learner.device))[0].cpu().numpy()
+                return squashed(output, torch.from_numpy(noise[t]).to(learner.device))[0].cpu().numpy()
 
         self.replay.add(self.player.play(choose, len(noise)))
         if step < first or not len(self.replay):
@@ -156,7 +156,7 @@ class SAC:
         values = model.net.critics(part["x"], part["action"])
         critic_loss = 0.5 * (values - soft_targets(model, part, alpha, noise[0])).square().mean(1).sum()  # eq. (5)
         learner.step(critic_loss, "net.critics")
-        action, log_p = drawn(model.net.actor(part["x"]), noise[1])
+        action, log_p = squashed(model.net.actor(part["x"]), noise[1])
         actor_loss = (alpha * log_p - model.net.critics(part["x"], action).min(0).values).mean()  # eq. (7)
         learner.step(actor_loss, "net.actor")
         entropy = -log_p.detach().mean()
@@ -167,6 +167,9 @@ class SAC:
 
     def counters(self, step: int) -> dict[str, float]:
         return {"environment_steps": step * self._block}
+
+    def take_episodes(self) -> list[dict[str, Any]]:
+        return [vars(record) for record in self.player.envs.take_told()]
 
     def state(self) -> dict[str, Any]:
         return {"player": self.player.state(), "replay": self.replay.state()}
@@ -179,6 +182,6 @@ class SAC:
 def soft_targets(model: Any, batch: Mapping[str, torch.Tensor], alpha: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
     """y of eq. (3) and (5), (B,)."""
     with torch.no_grad():
-        action, log_p = drawn(model.net.actor(batch["after"]), noise)
+        action, log_p = squashed(model.net.actor(batch["after"]), noise)
         later = model.target(batch["after"], action).min(0).values - alpha * log_p
         return batch["reward"] + batch["power"] * (1 - batch["ended"]) * later

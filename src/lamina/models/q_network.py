@@ -31,7 +31,8 @@ class QNetwork(nn.Module):
     def __init__(self, spec: Spec, config: Config) -> None:
         super().__init__()
         if not isinstance(spec.input, Vector) or not isinstance(spec.target, Actions):
-            raise UsageError("rows of observations and one of several actions for `q_network`", f"`{spec.input.kind}` and `{spec.target.kind}`",
+            came = f"`{spec.input.kind}` and `{spec.target.kind}`"
+            raise UsageError("rows of observations and one of several actions for `q_network`", came,
                              "Numbers to set are learned by `--method sac` or `--method ppo`.")
         widths = (spec.input.size, *config.hidden)
         self.body = nn.Sequential(*(layer for i, o in pairwise(widths) for layer in (nn.Linear(i, o), nn.ReLU())))

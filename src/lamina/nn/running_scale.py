@@ -4,6 +4,8 @@ Mean and variance are merged batch by batch (Chan, Golub & LeVeque 1979). Until 
 buffers, so that they are saved with the weights and answers see what training saw.
 """
 
+from typing import cast
+
 import torch
 from torch import nn
 
@@ -36,7 +38,8 @@ class RunningScale(nn.Module):
         count, mean, variance = len(x), x.mean(0), x.var(0, correction=0)
         total = self.count.item() + count
         share, apart = count / total, mean - self.mean
-        self.variance.copy_((1 - share) * self.variance + share * variance + share * (1 - share) * apart.square() if self.count else variance)
+        before = self.variance if self.count else torch.zeros_like(variance)
+        self.variance.copy_((1 - share) * before + share * variance + share * (1 - share) * apart.square())
         self.mean.add_(share * apart)
         self.count.fill_(total)
         self.limit.fill_(FARTHEST)
@@ -51,13 +54,11 @@ class Seen(nn.Module):
 
     @property
     def actor(self) -> nn.Module:
-        found: nn.Module = self.net.actor
-        return found
+        return cast(nn.Module, self.net.actor)
 
     @property
     def critic(self) -> nn.Module:
-        found: nn.Module = self.net.critic
-        return found
+        return cast(nn.Module, self.net.critic)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Scores of actions (B, A), or controls of -1 to 1, of what is seen as it comes, (B, D)."""

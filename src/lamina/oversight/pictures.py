@@ -54,7 +54,7 @@ def _cell(x: int, y: int, size: int, count: int, share: float, right: bool) -> s
 
 
 def _figures(told: Sequence[events.Event], kind: str) -> list[str]:
-    return list(dict.fromkeys(n for e in told if e.kind == kind for n in e.values))
+    return list(dict.fromkeys(n for e in told if e.kind == kind for n, v in e.values.items() if not isinstance(v, list)))
 
 
 def _line(told: Sequence[events.Event], kind: str, name: str) -> Points:

@@ -10,10 +10,12 @@ import torch
 from lamina.core.data import Data, batches
 from lamina.core.run import Run, replace
 from lamina.core.spec import Boxes, Classes, Labels, Mask, Numbers, Series, Spec
+from lamina.envs.episodes import EpisodeSplit
 from lamina.oversight.charts import reliability
 from lamina.oversight.confusions import Answers, confusions
 from lamina.oversight.errors_shown import by_class, numbers, worst
 from lamina.oversight.forecasts_shown import forecasts
+from lamina.oversight.goal_report import of_goal
 from lamina.oversight.page import Html, bullets, card, figure, page, section, table, tag
 from lamina.oversight.pictures import curves
 from lamina.oversight.repeat import command, versions
@@ -38,7 +40,7 @@ def write(run: Run, data: Data | None) -> None:
     """Write `report.html` into the run's folder."""
     facts = Facts(run, run.read("config"), run.read("plan"), run.read("result"), run.read_as("spec", Spec), data)
     title = f"{facts.config['task']}: {data.name if data else facts.config['data']}"
-    reached = [_verdict(facts), _figures(facts), _curves(facts), *_answers(facts), _trust(facts)]
+    reached = [_verdict(facts), _figures(facts), *_goal(facts), _curves(facts), *_answers(facts), _trust(facts)]
     made_of = [_data(facts), _machine(facts), _repeat(facts)]
     replace(run.folder / "report.html", page(title, *reached, *made_of))
 
@@ -76,6 +78,12 @@ def _one(value: float | None, interval: Any) -> str:
 
 def _with_intervals(metrics: Mapping[str, float], intervals: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {_one(value, intervals.get(name))}" for name, value in metrics.items())
+
+
+def _goal(facts: Facts) -> list[Html]:
+    """Whether an agent does what is wanted of it."""
+    split = None if facts.data is None else facts.data.test
+    return [of_goal(facts.run, split.world.goal(), facts.result["test"])] if isinstance(split, EpisodeSplit) else []
 
 
 def _curves(facts: Facts) -> Html:

@@ -16,8 +16,9 @@ TRIVIAL = ("most frequent", "mean", "same boxes", "copy", "single tokens", "last
 # rivals that are no strong classical model
 SIMPLE = (*TRIVIAL, "linear", "naive Bayes", "by place", "dictionary", "bigrams", "most frequent of each word", "nearest picture",
           "seasonal naive")  # fmt: skip
-FIGURES = ("optimal_moves", "points", "f1", "picture_iou", "text_accuracy", "chrf", "accuracy", "rmse", "loss")
+FIGURES = ("optimal_moves", "points", "f1", "picture_iou", "text_accuracy", "chrf", "accuracy", "rmse", "loss", "return_mean")
 # that rows have scores of: the first that both have
+ALWAYS = "always "  # before the name of an action that an agent does whatever it sees
 MEANS = FIGURES[:6]  # rows score a share of their own
 SHARES = frozenset({"accuracy", *MEANS})  # of `accuracy` rows score 1 or 0, of `rmse` their squared error, of `loss` their mean loss
 
@@ -47,7 +48,7 @@ class Difference:
         """The difference without its sign, with its unit."""
         of = {"accuracy": " points", "f1": " points of F1 a photo", "picture_iou": " points of IoU a photo",
               "text_accuracy": " points of right labels a text", "chrf": " points of chrF a text", "loss": " nats a token",
-              "optimal_moves": " points of optimal moves", "points": " points of a hundred"}
+              "optimal_moves": " points of optimal moves", "points": " points of a hundred", "return_mean": " of return an episode"}
         return f"{_plain(self.figure, abs(self.value))}{of.get(self.figure, f' of {self.figure}')}"
 
 
@@ -80,7 +81,7 @@ def difference(one: Evaluation, other: Evaluation) -> Difference | None:
     figure = next((name for name in FIGURES if name in one.metrics and name in other.metrics), "")
     if one.scores is None or other.scores is None or not figure or len(one.scores) != len(other.scores):
         return None
-    if figure in MEANS:
+    if figure in MEANS or figure == "return_mean":
         return Difference(figure, *paired.means(one.scores, other.scores))
     if figure in SHARES:
         return Difference(figure, *paired.shares(one.scores, other.scores))
@@ -97,7 +98,8 @@ def verdict(network: Evaluation, rivals: Mapping[str, Evaluation], cost: Cost) -
         return None
     best = best_rival({name: rivals[name] for name in found})
     against = found[best]
-    parts = [_judged(best, against), *_beside_trivial(best, found), *_not_run(rivals), _cost(best, rivals[best], cost)]
+    open_questions = [*_beside_trivial(best, found), *_not_run(rivals), *_by_goal(network, rivals)]
+    parts = [_judged(best, against), *open_questions, _cost(best, rivals[best], cost)]
     return Verdict(against.answer, best, against, " ".join(parts), cost.seconds, rivals[best].seconds, cost.parameters)
 
 
@@ -126,10 +128,28 @@ def _beside_trivial(best: str, found: Mapping[str, Difference]) -> list[str]:
 
 
 def _not_run(rivals: Mapping[str, Evaluation]) -> list[str]:
-    if any(name not in SIMPLE for name in rivals):
+    if any(name not in SIMPLE and not name.startswith(ALWAYS) for name in rivals):
         return []
     missing = "No strong classical model" if len(rivals) > 1 else "Neither a linear nor a strong classical model"
     return [f"{missing} was run beside it, so that comparison is still open."]
+
+
+def _by_goal(network: Evaluation, rivals: Mapping[str, Evaluation]) -> list[str]:
+    """What an agent is worth by its true goal, where its environment tells one."""
+    told = {name: rival.metrics["goal_mean"] for name, rival in rivals.items() if "goal_mean" in rival.metrics}
+    if "goal_mean" not in network.metrics or not told:
+        return []
+    mine, best = network.metrics["goal_mean"], max(told, key=lambda name: told[name])
+    theirs = f"{named(best)} {told[best]:.3g} ({_between(rivals[best])})"
+    said = f"By its true goal the network reaches {mine:.3g} ({_between(network)}), {theirs}"
+    if network.intervals["goal_mean"][1] < rivals[best].intervals["goal_mean"][0]:
+        return [f"{said}: what it is paid for is not what is wanted."]
+    return [f"{said}."]
+
+
+def _between(found: Evaluation) -> str:
+    low, high = found.intervals["goal_mean"]
+    return f"95 %: {low:.3g} to {high:.3g}"
 
 
 def _cost(best: str, rival: Evaluation, cost: Cost) -> str:
@@ -148,7 +168,7 @@ def named(rival: str) -> str:
              "random": "random moves", "bare search": "the same search without a network",
              "untrained network": "an untrained network with the same search", "windows": "a linear model of windows",
              "colour and place": "boosting on colour and place"}
-    return words.get(rival, rival)
+    return f"always doing `{rival.removeprefix(ALWAYS)}`" if rival.startswith(ALWAYS) else words.get(rival, rival)
 
 
 def _plain(figure: str, value: float) -> str:

@@ -1,24 +1,25 @@
 """How is the game played well? An agent in an environment, judged by its greedy policy on fresh episodes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from lamina.core.data import Data, Split
-from lamina.core.predictions import Drawable, Label, Number, Prediction
+from lamina.core.predictions import Drawable, Episode, Label, Number, Prediction
 from lamina.core.spec import Actions, Controls, Spec
 from lamina.core.task import Choice, Evaluation, Predicting, Quality, Takes
 from lamina.data.inputs import read_all
 from lamina.envs import spaces
-from lamina.envs.episodes import EpisodeSplit
+from lamina.envs.episodes import EPISODES, EpisodeSplit
 from lamina.envs.greedy import Act, play_all, play_one, rivals
 from lamina.envs.vector import Record
 from lamina.metrics.intervals import of_mean
 from lamina.tasks.play_recipes import recipe
 
 CLIPS = 5  # episodes of which the median one is drawn
+SHOWN = 2  # of the best-paid ones, where a goal is lost
 
 
 class Play:
@@ -42,7 +43,7 @@ class Play:
         records = play_all(_greedy(predictor, episodes.spec), episodes, 2 * seed)
         threshold = episodes.world.solved_at()
         solved = threshold is not None and _mean(records) >= threshold
-        if solved:
+        if threshold is not None and solved:
             second = play_all(_greedy(predictor, episodes.spec), episodes, 2 * seed + 1)
             solved = _mean(second) >= threshold
             records = records + second
@@ -77,6 +78,17 @@ class Play:
         return [Label(names[int(np.argmax(row))], max(row), dict(zip(names, row, strict=True))) for row in rows]
 
 
+def paid_most(predictor: Predicting, data: Data, seed: int) -> list[Episode]:
+    """The best-paid of the first few training episodes, played anew by the policy as it is, with frames; none where none can be drawn."""
+    split = _episodes(data.train)
+    if not split.world.draws_frames():
+        return []
+    act = _greedy(predictor, split.spec)
+    found = [play_one(act, split, seed, i, draws=False).episode_return for i in range(CLIPS)]
+    best = sorted(range(CLIPS), key=lambda i: -found[i])[:SHOWN]
+    return [play_one(act, split, seed, i, draws=True) for i in best]
+
+
 def _episodes(split: Split) -> EpisodeSplit:
     assert isinstance(split, EpisodeSplit), "play is learned from episodes and judged on them"
     return split
@@ -86,17 +98,19 @@ def _mean(records: list[Record]) -> float:
     return float(np.mean([record.episode_return for record in records]))
 
 
-def _figures(records: list[Record], more: dict[str, float] = {}) -> Evaluation:
+def _figures(records: list[Record], more: Mapping[str, float] | None = None) -> Evaluation:
     """Return, length and goal of episodes, with intervals of the means."""
     returns = np.array([record.episode_return for record in records])
-    metrics = {"return_mean": float(returns.mean()), "return_median": float(np.median(returns)), "return_std": float(returns.std())} | more
+    metrics = {"return_mean": float(returns.mean()), "return_median": float(np.median(returns)), "return_std": float(returns.std())}
+    metrics |= more or {}
     metrics["length_mean"] = float(np.mean([record.length for record in records]))
     intervals = {"return_mean": of_mean(metrics["return_mean"], metrics["return_std"], len(returns))}
     goals = np.array([record.goal for record in records if record.goal is not None])
     if len(goals) == len(records):
         metrics["goal_mean"] = float(goals.mean())
         intervals["goal_mean"] = of_mean(metrics["goal_mean"], float(goals.std()), len(goals))
-    return Evaluation(metrics, intervals, {"returns": returns.tolist(), "goals": goals.tolist()})
+    scores = torch.from_numpy(returns[:EPISODES])  # of a first hundred, as the rivals have them
+    return Evaluation(metrics, intervals, {"returns": returns.tolist(), "goals": goals.tolist()}, scores)
 
 
 def _greedy(predictor: Predicting, spec: Spec) -> Act:

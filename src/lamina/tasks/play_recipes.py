@@ -52,7 +52,7 @@ def _words(split: EpisodeSplit, method: str) -> Words:
     known = FOUND.get((split.world.name, method))
     if known is not None or method != "ppo":
         return known or {}
-    return UNKNOWN | ({"gamma": 0.95} if isinstance(split.spec.target, Controls) else {})
+    return {**UNKNOWN, **({"gamma": 0.95} if isinstance(split.spec.target, Controls) else {})}
 
 
 def _until(name: str, split: EpisodeSplit) -> Mapping[str, float]:

@@ -25,6 +25,7 @@ def request_of(data: str, words: Sequence[str], options: Mapping[str, Any]) -> R
         data=data, task=options["task"], model=options["model"], method=options["method"], words=knobs,
         seed=options["seed"], device=options["device"], quality=quality, seconds=duration(options["duration"]),
         until=wanted(options["until"]), out=options["out"] or free_folder(data), warm_start=options["warm_start"],
+        gate=options["gate"] or "ask",
     )  # fmt: skip
 
 

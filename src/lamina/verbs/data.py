@@ -57,7 +57,8 @@ def config_of(name: str, task: str = "") -> type[knobs.Config]:
         return knobs.config_of(DATASETS[name])
     if looks_like_path(name):
         return knobs.config_of(reader_of(Path(name), task))
-    raise unknown("data set, environment, game, file or folder", name, [*DATASETS, *ENVS, *GAMES], "`lamina list datasets` shows what is built in.")
+    raise unknown("data set, environment, game, file or folder", name, [*DATASETS, *ENVS, *GAMES],
+                  "`lamina list datasets` shows what is built in.")
 
 
 def reader(path: Path, values: Mapping[str, Any], spec: Spec) -> Reader:

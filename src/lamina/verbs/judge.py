@@ -10,7 +10,7 @@ import torch
 from lamina.core.data import Data, Split, batches
 from lamina.core.predictor import Predictor, Trust
 from lamina.core.run import Run
-from lamina.core.spec import Classes, Moves
+from lamina.core.spec import Actions, Classes, Controls, Moves
 from lamina.core.task import Evaluation, Task
 from lamina.oversight.calibration import Calibration, calibrate
 from lamina.oversight.familiar import learn
@@ -69,7 +69,7 @@ def remember(run: Run, found: Judgement, data: Data) -> None:
         return
     said = {} if found.test.output is None else {"output": found.test.output}
     run.keep("test", {"scores": found.test.scores, **said})
-    if isinstance(data.spec.target, Moves):  # a game has no training rows that others could be unlike
+    if isinstance(data.spec.target, Moves | Actions | Controls):  # what is played has no training rows that others could be unlike
         return
     run.keep("familiar", learn(found.predictor, data).kept)
 

@@ -18,6 +18,7 @@ class Request:
 
     data: a name or a `Data`; words: knobs by name; seconds: the time allowed (`--for`); until: figures of the
     validation split at which to stop; out: the run folder, or None to train in memory; net: a module of the user's;
+    gate: what happens where an agent's reward leaves its goal (verbs/gate.py);
     warm_start: `none`, a run folder or a file of weights to begin from (`--from`); start: the weights themselves, scales included.
     """
 
@@ -33,5 +34,6 @@ class Request:
     until: Mapping[str, float] = field(default_factory=dict)
     out: Path | None = None
     warm_start: str = ""
+    gate: str = "ask"
     net: nn.Module | None = None
     start: Mapping[str, torch.Tensor] | None = None

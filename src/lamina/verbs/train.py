@@ -15,14 +15,16 @@ from lamina.core.predictor import Predictor
 from lamina.core.run import FORMAT, Run
 from lamina.core.spec import Spec
 from lamina.core.task import Evaluation
+from lamina.envs.episodes import EpisodeSplit
 from lamina.loop import Fit, Job
 from lamina.oversight import forgetting, report
 from lamina.oversight.pictures import draw_run
 from lamina.plan import Config as LoopConfig
 from lamina.plan import Plan, make
 from lamina.verbs import memory, own_module
-from lamina.verbs.consumers import Budget, Patience, Until
+from lamina.verbs.consumers import Budget, Consumer, Patience, Until
 from lamina.verbs.data import data_of_run
+from lamina.verbs.gate import Ask, GoalGate, checked
 from lamina.verbs.judge import Judgement, beside_rivals, judge, remember, rows_of
 from lamina.verbs.request import Request
 from lamina.verbs.setup import Setup, prepare
@@ -30,10 +32,12 @@ from lamina.verbs.setup import Setup, prepare
 
 @dataclass(frozen=True)
 class Watcher:
-    """Who looks on: `announce` hears the plan before the first event, `event` every event."""
+    """Who looks on: `announce` hears the plan before the first event, `event` every event; `ask` puts a question to a human, where there
+    is one."""
 
     announce: Callable[[Setup, Plan, Run | None], None] = lambda setup, plan, run: None
     event: Callable[[Event], None] = lambda event: None
+    ask: Ask | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ def plan(request: Request) -> tuple[Setup, Plan]:
 def train(request: Request, watcher: Watcher = Watcher()) -> Outcome:
     """Train as asked, in `request.out` or in memory."""
     clock = _Clock()
+    checked(request.gate)
     request, setup, planned = _planned(request)
     if not request.until and request.seconds is None:
         request = replace(request, until=setup.choice.until)
@@ -85,7 +90,7 @@ def train(request: Request, watcher: Watcher = Watcher()) -> Outcome:
             _describe(run, request, setup, planned)
         watcher.announce(setup, planned, run)
         fit = Fit(Job(setup.learner, setup.method, setup.task, setup.data, planned, run))
-        return _follow(fit, setup, [], (request.seconds, dict(request.until)), watcher, clock)
+        return _follow(fit, setup, [], _Limits(request.seconds, dict(request.until), request.gate), watcher, clock)
 
 
 @memory.in_words()
@@ -107,7 +112,7 @@ def resume(folder: Path, watcher: Watcher = Watcher(), request: Request | None =
         watcher.announce(setup, planned, run)
         fit = Fit(Job(setup.learner, setup.method, setup.task, setup.data, planned, run))
         past = fit.resume()
-        return _follow(fit, setup, past, (described["seconds"], described["until"]), watcher, clock)
+        return _follow(fit, setup, past, _Limits(described["seconds"], described["until"], described["gate"]), watcher, clock)
 
 
 class _Clock:
@@ -150,13 +155,23 @@ def _planned(request: Request) -> tuple[Request, Setup, Plan]:
         request, setup = memory.halved(request, setup)
 
 
-def _follow(fit: Fit, setup: Setup, past: list[Event], limits: tuple[float | None, dict[str, float]],
-            watcher: Watcher, clock: _Clock) -> Outcome:
-    seconds, until = limits
-    config = setup.configs["loop"]
-    assert isinstance(config, LoopConfig)
-    consumers = [Patience(fit.job.plan.monitor, config.patience), Until(until), Budget(seconds)]
+@dataclass(frozen=True)
+class _Limits:
+    """What may end a training before its last step."""
+
+    seconds: float | None
+    until: dict[str, float]
+    gate: str
+
+
+def _follow(fit: Fit, setup: Setup, past: list[Event], limits: _Limits, watcher: Watcher, clock: _Clock) -> Outcome:
+    consumers = _consumers(fit, setup, limits, watcher)
+    gates = [consumer for consumer in consumers if isinstance(consumer, GoalGate)]
+    for gate in gates:
+        gate.past = True
     reason = next((r for r in (_feed(consumers, event) for event in past) if r), "")
+    for gate in gates:
+        gate.past = False
     with fit as events:
         if reason:
             fit.stop(reason)
@@ -168,7 +183,17 @@ def _follow(fit: Fit, setup: Setup, past: list[Event], limits: tuple[float | Non
     return _finish(fit, setup, reason, clock)
 
 
-def _feed(consumers: list[Any], event: Event) -> str:
+def _consumers(fit: Fit, setup: Setup, limits: _Limits, watcher: Watcher) -> list[Consumer]:
+    """Who hears the events, each with a reason to stop."""
+    config = setup.configs["loop"]
+    assert isinstance(config, LoopConfig)
+    found: list[Consumer] = [Patience(fit.job.plan.monitor, config.patience), Until(limits.until), Budget(limits.seconds)]
+    if isinstance(setup.data.train, EpisodeSplit):
+        found.append(GoalGate(setup, fit.job.run, limits.gate, watcher.ask))
+    return found
+
+
+def _feed(consumers: list[Consumer], event: Event) -> str:
     return next((reason for reason in [c.feed(event) for c in consumers] if reason), "")
 
 
@@ -223,7 +248,7 @@ def described(request: Request, setup: Setup) -> dict[str, Any]:
         "task": setup.task.name, "model": setup.choice.model, "method": setup.choice.method,
         "configs": {name: config.model_dump() for name, config in setup.configs.items()} | {"data": dict(origin["knobs"])},
         "seed": request.seed, "device": request.device, "quality": request.quality,
-        "seconds": request.seconds, "until": dict(request.until),
+        "seconds": request.seconds, "until": dict(request.until), "gate": request.gate,
         "own_module": None if request.net is None else own_module.describe(request.net),
         "warm_start": str(Path(request.warm_start).resolve()) if request.warm_start not in ("", "none") else request.warm_start,
         "origin": setup.origin, "anew": list(setup.anew),
@@ -243,6 +268,6 @@ def _request_of(described: dict[str, Any], run: Run, named: str) -> Request:
     return Request(
         data=data_of_run(described, named), task=described["task"], model=described["model"], method=described["method"], words=words,
         seed=described["seed"], device=described["device"], quality=described["quality"],
-        seconds=described["seconds"], until=described["until"], out=run.folder,
+        seconds=described["seconds"], until=described["until"], gate=described["gate"], out=run.folder,
         warm_start=described["warm_start"], start=None if run.pointer("last") is None else run.load("last", ("weights",))["weights"],
     )  # fmt: skip
