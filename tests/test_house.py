@@ -26,7 +26,7 @@ FLAGS = {
         "--task", "--model", "--method", "--for", "--until", "--seed", "--out", "--resume", "--from", "--gate", "--dry", "--knobs",
         "--json", "--device", "--target", "--group", "--time", "--allow-refused",
     },
-    "evaluate": {"--json", "--device"},
+    "evaluate": {"--json", "--device", "--episodes"},
     "predict": {"--json", "--device", "--csv", "--out", "--why", "--smooth"},
     "play": {"--json", "--device", "--second", "--seed"},
     "compare": {"--json", "--device"},

@@ -141,12 +141,13 @@ def train(data: str | None, words: Words, resume: Path | None, dry: bool, knobs:
 @main.command("evaluate", help=VERBS["evaluate"], context_settings=SETTINGS)
 @click.argument("run", type=PATH)
 @click.argument("data", type=PATH, required=False)
+@click.option("--episodes", type=click.IntRange(2), default=None, help="How many episodes a run that acts plays; 100 if left out.")
 @_shared
-def evaluate(run: Path, data: Path | None, as_json: bool, device: str) -> None:
+def evaluate(run: Path, data: Path | None, episodes: int | None, as_json: bool, device: str) -> None:
     from lamina import terminal
     from lamina.verbs.evaluate import evaluate as look
 
-    terminal.Screen(as_json).evaluation(run, look(run, data, device))
+    terminal.Screen(as_json).evaluation(run, look(run, data, device, episodes or 0))
 
 
 @main.command("predict", help=VERBS["predict"], context_settings={**SETTINGS, "ignore_unknown_options": True})  # a row may begin with -0.5

@@ -27,6 +27,11 @@ SLICES = {
     ],
     "translator": ["dates", "hidden=16", "embedding=16", "epochs=0.3", "loop.threads=1", "valid_every=12", "log_every=2"],
     "game": ["CartPole-v1", "steps=6000", "valid_steps=1500", "method.epochs=4", "horizon=32"],
+    "memory": [
+        "CartPole-v1", "--method", "dqn", "steps=4000", "valid_steps=1000", "begin=300", "gradients=16", "prioritized=true", "ahead=2",
+        "memory=1500",
+    ],
+    "goal": ["boat_race", "--gate", "warn", "steps=8000", "valid_steps=4000", "envs=8", "horizon=64", "method.epochs=2"],
 }  # fmt: skip
 
 

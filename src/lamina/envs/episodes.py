@@ -1,5 +1,7 @@
 """A split of an environment: endless episodes, each begun from its own seed."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -8,20 +10,27 @@ from lamina.core import rng
 from lamina.core.batch import Batch
 from lamina.core.data import Data
 from lamina.core.spec import Actions, Controls, Spec
-from lamina.envs import spaces
+from lamina.envs import own_env, spaces
 from lamina.envs.world import World
 
 EPISODES = 100  # of a validation or test
 
 
 class EpisodeSplit:
-    """Episodes of `world`; row i is the episode begun from seed `seed_of(i)`."""
+    """Episodes of `world`; row i is the episode begun from seed `seed_of(i)`. `count`: of a validation or test."""
 
     def __init__(self, world: World, spec: Spec, stream: str, seed: int) -> None:
         self.world, self.spec, self.stream, self.seed = world, spec, stream, seed
+        self.count = EPISODES
 
     def __len__(self) -> int:
-        return EPISODES
+        return self.count
+
+    def of(self, count: int) -> "EpisodeSplit":
+        """The same with another number of episodes."""
+        found = EpisodeSplit(self.world, self.spec, self.stream, self.seed)
+        found.count = count
+        return found
 
     @property
     def target(self) -> spaces.Target:
@@ -47,10 +56,15 @@ class EpisodeSplit:
 
 
 def load(name: str, seed: int, config: knobs.Config | None = None) -> Data:
-    """An environment as data, with the knobs that it has."""
+    """An environment as data, with the knobs that it has. Of a person's own file it is written down what it was."""
     world = World(name, config)
     spec = world.spec()
     train, valid, test = (EpisodeSplit(world, spec, stream, seed) for stream in ("train", "valid", "test"))
     does = f"{spec.target.size} actions" if spec.target.kind == "actions" else f"{spec.target.size} numbers to set"
     seen = " x ".join(str(n) for n in spec.input.shape)
-    return Data(name, spec, train, valid, test, f"{name}: {seen} numbers seen, {does}" + (f"; {world.goal()}" if world.goal() else ""))
+    sheet = f"{name}: {seen} numbers seen, {does}" + (f"; {world.goal()}" if world.goal() else "")
+    found = Data(name, spec, train, valid, test, sheet)
+    if not own_env.is_file(name):
+        return found
+    own = own_env.described(name)
+    return replace(found, fingerprint=own["sha256"], origin={"name": name, "knobs": {}, "seed": seed, "own": own})

@@ -9,7 +9,7 @@ from lamina.core.errors import TrainingError
 from lamina.core.predictions import Episode
 from lamina.core.spec import Actions, Controls
 from lamina.envs import spaces
-from lamina.envs.episodes import EPISODES, EpisodeSplit
+from lamina.envs.episodes import EpisodeSplit
 from lamina.envs.vector import Record
 from lamina.envs.world import gymnasium
 
@@ -17,8 +17,9 @@ Act = Callable[[np.ndarray], np.ndarray]  # observations (B, ...) -> actions (B,
 LONGEST = 100_000  # steps of an episode in an environment without a time limit
 
 
-def play_all(act: Act, split: EpisodeSplit, draw: int, count: int = EPISODES) -> list[Record]:
-    """`count` whole episodes, side by side, begun from set number `draw`."""
+def play_all(act: Act, split: EpisodeSplit, draw: int) -> list[Record]:
+    """As many whole episodes as the split counts, side by side, begun from set number `draw`."""
+    count = len(split)
     if split.world.dynamics() is not None:
         return _on_arrays(act, split, draw, count)
     if split.world.has_arrays():

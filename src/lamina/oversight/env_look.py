@@ -97,7 +97,7 @@ def _returns(split: EpisodeSplit, act: Act) -> np.ndarray:
     """Of some episodes, all at once where the environment is ours."""
     if split.world.dynamics() is None:
         return try_out(split, act, 100_000, EACH_SECONDS, EPISODES).returns()
-    return np.array([record.episode_return for record in play_all(act, split, 0, EPISODES)])
+    return np.array([record.episode_return for record in play_all(act, split.of(EPISODES), 0)])
 
 
 def _faults(faults: list[Fault]) -> list[Problem]:
