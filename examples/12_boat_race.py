@@ -33,7 +33,7 @@ def main() -> None:
         print("alarms:", ", ".join(kinds))
         better = train(Request("boat_race", words=WORDS | {"reward": "goal"}, out=mended))
         alarms = (mended / "alarms.json").exists()
-        print(f"paid for the goal ({better.reason}): goal {better.test.metrics["goal_mean"]:.2f}; alarms: {alarms}")
+        print(f"paid for the goal ({better.reason}): goal {better.test.metrics['goal_mean']:.2f}; alarms: {alarms}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """What the learner does beside the optimizer, each against its formula in plain torch; float64 throughout."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -318,3 +320,26 @@ def test_a_loss_that_reaches_nothing_moves_nothing() -> None:
 def test_nothing_to_learn_is_refused() -> None:
     with pytest.raises(UsageError, match="frozen"):
         learner_of(network().requires_grad_(False))
+
+
+# -- without the compiler ---------------------------------------------------------------------------
+
+PROGRAM = """
+import sys, torch
+from torch import nn
+from lamina.optim import OPTIMIZERS
+from lamina.optim.learner import Config, Learner
+for name in OPTIMIZERS:
+    net = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    learner = Learner(net, Config(optimizer=name), (), 0, torch.device("cpu"))
+    learner.step(net(torch.ones(2, 3)).square().sum())
+    learner.load_state(learner.weights(), learner.state())
+print("torch._dynamo" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(("before", "imported"), [("", "False"), ("import torch; torch.optim.SGD([torch.ones(1)]).zero_grad()", "True")])
+def test_no_optimizer_imports_the_compiler(before: str, imported: str) -> None:
+    """And a negative control: torch's own first use does."""
+    done = subprocess.run([sys.executable, "-c", f"{before}\n{PROGRAM}"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == imported

@@ -21,6 +21,7 @@ from lamina.core.errors import TrainingError, UsageError
 from lamina.core.predictor import Predictor, autocast
 from lamina.optim import OPTIMIZERS, SCHEDULES
 from lamina.optim.averages import Average, Checkpoints, Following
+from lamina.optim.eager import stay_eager, step_of
 from lamina.optim.penalties import penalize, shorten
 from lamina.optim.schedules import warm
 
@@ -155,7 +156,9 @@ class _Part:
             raise UsageError("a model with something to learn", f"`{type(module).__name__}`, whose parameters are all frozen",
                              "Give it a layer with weights, or call `requires_grad_(True)` on it.")
         self.config = config
+        stay_eager()
         self.optimizer = _optimizer(module, config, device, rates)
+        self._step = step_of(self.optimizer)
         self.on_device = device.type != "cpu" and bool(self.optimizer.defaults.get("fused"))
         self.broken = torch.zeros((), device=device)  # how often the fused kernel kept the weights still
         self.count = 0
@@ -180,7 +183,7 @@ class _Part:
         self._keep_still_if_broken(moving, norm, loss)
         if self.config.clip:
             nn.utils.clip_grads_with_norm_(moving, self.config.clip, norm)
-        self.optimizer.step()
+        self._step()
         _forget(moving)
         if self.config.max_norm:
             shorten(moving, self.config.max_norm)
