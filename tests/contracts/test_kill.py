@@ -26,6 +26,10 @@ SLICES = {
         "TEXT", "--task", "write", "hidden=24", "embedding=16", "batch=8", "stretch=32", "epochs=1", "loop.threads=1", "valid_every=40",
     ],
     "translator": ["dates", "hidden=16", "embedding=16", "epochs=0.3", "loop.threads=1", "valid_every=12", "log_every=2"],
+    "board": [
+        "tictactoe", "iterations=8", "games=8", "simulations=8", "valid_iterations=2", "log_every=1", "channels=8", "blocks=1", "batch=16",
+        "gate=0.4", "gate_every=3", "gate_games=4", "--until", "optimal_raw=2",
+    ],
     "game": ["CartPole-v1", "steps=6000", "valid_steps=1500", "method.epochs=4", "horizon=32"],
     "memory": [
         "CartPole-v1", "--method", "dqn", "steps=4000", "valid_steps=1000", "begin=300", "gradients=16", "prioritized=true", "ahead=2",

@@ -13,7 +13,7 @@ games may begin with some random moves; `gate` brings AlphaGo Zero's evaluation 
 
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from lamina.core.data import Split
 from lamina.core.errors import UsageError
 from lamina.core.method import Learning, Pace
 from lamina.core.spec import Moves, Spec
+from lamina.data.report import say
 from lamina.envs.games.arena import match, searching
 from lamina.envs.games.game_split import GameSplit
 from lamina.envs.games.search import Search, seen
@@ -35,6 +36,8 @@ from lamina.envs.games.self_play import Games, Style, self_play
 from lamina.envs.games.tree import Constants
 from lamina.methods.board_judge import judge_of
 
+WARNING = ("nearly all games of this iteration are drawn, or the same: that is how the game ends when it is played well, or nothing new is "
+           "seen any more; `opening=8` or `temperature=1.5` bring other games")
 LOCKED = 0.95  # of the games of an iteration: so many draws, or games that repeat another, and nothing new is seen
 
 
@@ -44,16 +47,17 @@ class Config(knobs.Config):
     iterations: int = knob(100, "times that games are played and learned from", low=1, search="log")
     valid_iterations: int = knob(10, "iterations between validations", low=1)
     games: int = knob(64, "games of an iteration, played side by side", low=1, search="log")
-    simulations: int = knob(64, "simulations of the search for a move", low=2, search="log")
+    simulations: int = knob(48, "simulations of the search for a move", low=2, search="log")
     cheap: float = knob(0.0, "share of the moves that are searched little and not learned from", low=0, high=0.95, search="linear")
     cheap_simulations: int = knob(16, "simulations for one of these moves", low=2)
-    exploration: float = knob(1.25, "c_init: how much a move's prior counts against what it was found to be worth", low=0, search="log")
+    exploration: float = knob(2.5, "c_init: how much a move's prior counts against what it was found to be worth", low=0, search="log")
     root_noise: float = knob(0.25, "share of the priors at the root that is noise", low=0, high=1)
     alpha: float = knob(0.0, "of the noise's Dirichlet distribution; 0 takes 10 by the number of moves", low=0)
     temperature: float = knob(1.0, "of the choice among the moves at the start of a game", low=0.01)
     half_life: float = knob(10.0, "moves after which the temperature is half as much", low=0.1)
     coldest: float = knob(0.25, "the least temperature", low=0.01)
     opening: int = knob(0, "most moves at the start of a game that are drawn at random", low=0)
+    target: Literal["values", "visits"] = knob("values", "what the policy learns: itself, better by the values found, or the visits")
     mix: float = knob(0.5, "share of the search's own judgement in what a position is worth", low=0, high=1)
     window: int = knob(100_000, "most positions that are learned from", low=1, search="log")
     remembered: float = knob(0.5, "share of all positions so far that is learned from, the newest, up to the window", low=0.01, high=1)
@@ -69,7 +73,8 @@ class AlphaZero:
     """Plays against itself, and learns what its search found."""
 
     defaults: ClassVar[Mapping[str, Any]] = {
-        "optimizer": "adamw", "learning_rate": 2e-3, "weight_decay": 1e-4, "ema": 0.99, "optim.clip": 1.0, "precision": "f32", "threads": 1,
+        "optimizer": "adamw", "learning_rate": 2e-3, "weight_decay": 1e-4, "ema": 0.995, "optim.clip": 1.0,
+        "precision": "f32", "threads": 1,
     }  # fmt: skip
     parts: ClassVar[tuple[str, ...]] = ()
 
@@ -82,6 +87,7 @@ class AlphaZero:
         self.positions = self.iterations = 0  # that were learned from, in all
         self.playing: dict[str, torch.Tensor] = {}  # weights that play, where a gate keeps others out
         self._told: dict[str, float] = {}  # of the games that were played last
+        self._warned = False
 
     @staticmethod
     def wrap(net: nn.Module, spec: Spec) -> nn.Module:
@@ -105,7 +111,10 @@ class AlphaZero:
         """Play the games of an iteration; their positions as x, legal moves (mask), pi (y) and z (value)."""
         search = self._search(self._player(learner), learner)
         played = self_play(search, self.config.games, self._style(), rng.key(learner.seed, step, "self-play"))
-        self._told = _of_games(played)
+        self._told = of_games(played)
+        if self._told["draw_lock"] and not self._warned:
+            self._warned = True
+            say(WARNING)
         new = played.positions
         boards = seen(new.boards.reshape(-1, *self.game.shape), new.players)
         return Batch(x=torch.from_numpy(boards), mask=torch.from_numpy(new.allowed), y=torch.from_numpy(new.shares.astype(np.float16)),
@@ -144,7 +153,7 @@ class AlphaZero:
     def _style(self) -> Style:
         c = self.config
         return Style(c.simulations, c.cheap, c.cheap_simulations, c.root_noise, c.alpha or 10 / self.game.size, c.temperature, c.half_life,
-                     c.coldest, c.opening, c.mix)
+                     c.coldest, c.opening, c.target, c.mix)
 
     # -- who plays --------------------------------------------------------------------------------
 
@@ -197,7 +206,7 @@ def _empty(moves: int, shape: tuple[int, int]) -> dict[str, torch.Tensor]:
             "y": torch.zeros(0, moves, dtype=torch.float16), "value": torch.zeros(0, dtype=torch.float16)}
 
 
-def _of_games(played: Games) -> dict[str, float]:
+def of_games(played: Games) -> dict[str, float]:
     """What is told of the games of an iteration, and aloud where nothing new is seen in them."""
     draws, length = float((played.outcomes == 0).mean()), float(np.mean([len(moves) for moves in played.moves]))
     locked = max(draws, played.alike) >= LOCKED

@@ -1,7 +1,7 @@
 """A small residual network with two heads, for boards (Silver et al. 2017, Mastering the game of Go without human knowledge, section
 Neural network architecture; the network of AlphaZero 2018 is the same).
 
-Departures: 3 blocks of 48 channels where Go had 19 or 39 of 256, as a laptop's processor has an hour; the heads have 16 and 8 channels
+Departures: 4 blocks of 32 channels where Go had 19 or 39 of 256, as a laptop's processor has an hour; the heads have 16 and 8 channels
 where the paper has 2 and 1, which cost next to nothing and are worth much in so small a body.
 
     B  boards    K  pieces    H, W  of the board    C  channels    A  moves
@@ -22,8 +22,8 @@ POLICY, VALUE, HIDDEN = 16, 8, 64  # channels of the heads, units before the val
 class Config(knobs.Config):
     """How wide and deep the body is."""
 
-    channels: int = knob(48, "channels of every convolution of the body", low=1, search="log")
-    blocks: int = knob(3, "residual blocks of two convolutions each", low=1, search="linear")
+    channels: int = knob(32, "channels of every convolution of the body", low=1, search="log")
+    blocks: int = knob(4, "residual blocks of two convolutions each", low=1, search="linear")
 
 
 class BoardResNet(nn.Module):
@@ -37,12 +37,12 @@ class BoardResNet(nn.Module):
         cells, self.pieces = spec.input.height * spec.input.width, spec.input.pieces
         self.stem = nn.Sequential(*_conv(2 * self.pieces + 1, config.channels, 3), nn.ReLU())
         self.blocks = nn.Sequential(*[_Block(config.channels) for _ in range(config.blocks)])
-        self.policy = nn.Sequential(*_conv(config.channels, POLICY, 1), nn.ReLU(), nn.Flatten(),
-                                    nn.Linear(POLICY * cells, spec.target.size))
+        last = nn.Linear(POLICY * cells, spec.target.size)
+        nn.init.zeros_(last.weight)  # all moves begin alike
+        nn.init.zeros_(last.bias)
+        self.policy = nn.Sequential(*_conv(config.channels, POLICY, 1), nn.ReLU(), nn.Flatten(), last)
         self.value = nn.Sequential(*_conv(config.channels, VALUE, 1), nn.ReLU(), nn.Flatten(), nn.Linear(VALUE * cells, HIDDEN), nn.ReLU(),
                                    nn.Linear(HIDDEN, 1), nn.Tanh())
-        nn.init.zeros_(self.policy[-1].weight)  # all moves begin alike
-        nn.init.zeros_(self.policy[-1].bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         h = self.blocks(self.stem(self._planes(x)))  # (B, C, H, W)

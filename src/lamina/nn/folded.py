@@ -1,6 +1,7 @@
 """A network for answers alone: every batch normalization that follows a convolution is put into its weights."""
 
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,7 +14,7 @@ def folded(net: nn.Module) -> nn.Module:
     Pairs are found where a `Sequential` has a `Conv2d` before a `BatchNorm2d`.
     """
     training = net.training
-    made = deepcopy(net.eval()).requires_grad_(False)
+    made: Any = deepcopy(net.eval()).requires_grad_(False)
     net.train(training)
     for module in list(made.modules()):
         if isinstance(module, nn.Sequential):
@@ -21,4 +22,5 @@ def folded(net: nn.Module) -> nn.Module:
                 after = module[i + 1]
                 if isinstance(layer, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
                     module[i], module[i + 1] = fuse_conv_bn_eval(layer, after), nn.Identity()
-    return made.to(memory_format=torch.channels_last)
+    answers: nn.Module = made.to(memory_format=torch.channels_last)
+    return answers

@@ -61,9 +61,9 @@ class Match:
         solved, cells = data.test.solved, data.test.game.cells.shape[1]
         words: dict[str, Any] = {} if solved is None else {"monitor": "optimal_moves"}
         if cells <= SMALL:
-            words |= {"channels": 32, "blocks": 2, "simulations": 32, "opening": 4, "half_life": 4.0}
+            words |= {"channels": 32, "blocks": 2, "simulations": 32, "opening": 5, "ema": 0.99, "half_life": 4.0}
             return Choice("board_resnet", "alphazero", words, until={} if solved is None else {"optimal_moves": 1.0, "optimal_raw": 0.99})
-        return Choice("board_resnet", "alphazero", words | {"iterations": 400, "opening": 6})
+        return Choice("board_resnet", "alphazero", words | {"iterations": 400, "valid_iterations": 20, "opening": 6})
 
     # -- judging ----------------------------------------------------------------------------------
 

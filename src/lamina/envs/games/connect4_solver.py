@@ -130,11 +130,12 @@ def negamax(position: Any, mask: Any, moves: int, alpha: int, table: Any) -> int
         return -((H * W - moves) // 2)
     if moves >= H * W - 2:
         return 0
-    least, most = -((H * W - 2 - moves) // 2), (H * W - 1 - moves) // 2
+    least: int = -((H * W - 2 - moves) // 2)
+    most: int = (H * W - 1 - moves) // 2
     key = position + mask
     place = np.int64(key % U(TABLE))
     if table.keys[place] == key:
-        known = np.int64(table.bounds[place])
+        known: Any = np.int64(table.bounds[place])
         if known > MOST - LEAST + 1:
             least = max(least, known + 2 * LEAST - MOST - 2)
         elif known > 0:

@@ -17,6 +17,7 @@ from lamina.envs.games.rules import legal, play, winner
 
 GOING = 2  # in place of an outcome: the game goes on
 LOOPED = ("legal", "play", "winner")  # the functions that loops over many boards call
+_COMPILED: dict[tuple[str, str], Callable[..., Any]] = {}  # by a loop's name and the version of a game's file
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,11 @@ def with_rules(loop: Any, functions: dict[str, Any], name: str = "") -> Any:
 
 def compiled(loop: Callable[..., Any], rules: Any, version: str, own: bool) -> Callable[..., Any]:
     """numba keeps what it compiled by a function's file and name, and knows nothing of what stands behind the names in it: the version of
-    the game's file is made a part of the loop's name. A user's file may import others, so that nothing of it is kept."""
+    the game's file is made a part of the loop's name. A user's file may import others, so that it is kept for this process alone."""
     from numba import njit
 
-    functions = {name: njit(getattr(rules, name), boundscheck=own) for name in LOOPED}
-    made: Callable[..., Any] = njit(boundscheck=own, cache=not own)(with_rules(loop, functions, f"_{version[:16]}"))
-    return made
+    name = f"_{version[:16]}"
+    if (loop.__qualname__, name) not in _COMPILED:
+        functions = {each: njit(getattr(rules, each), boundscheck=own) for each in LOOPED}
+        _COMPILED[loop.__qualname__, name] = njit(boundscheck=own, cache=not own)(with_rules(loop, functions, name))
+    return _COMPILED[loop.__qualname__, name]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Loop = TypeVar("Loop", bound=Callable[..., object])
 
@@ -22,5 +22,5 @@ def _compiled(loop: Loop, cache: bool) -> Loop:
         return loop
     from numba import njit
 
-    made: Loop = njit(cache=cache, error_model="numpy")(loop)
+    made: Any = njit(cache=cache, error_model="numpy")(loop)
     return made

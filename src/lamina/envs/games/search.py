@@ -25,11 +25,16 @@ class Found:
     counts: np.ndarray
     values: np.ndarray
     proven: np.ndarray
+    improved: np.ndarray  # the network's policy, better by what was found (G, A)
 
     @property
     def moves(self) -> np.ndarray:
         """The moves that were tried most (G,)."""
         return self.counts.argmax(1)
+
+    def part(self, rows: np.ndarray) -> "Found":
+        """What was found of some of the positions."""
+        return Found(self.counts[rows], self.values[rows], self.proven[rows], self.improved[rows])
 
     @property
     def shares(self) -> np.ndarray:
@@ -66,6 +71,7 @@ class Search:
         everyone = np.arange(count)
         tree.grow(trees, everyone, boards.reshape(count, -1), players.astype(np.int8), np.full(count, UNKNOWN, np.int8))
         self._judge(trees, everyone, boards, players, allowed)
+        prior = trees.prior[:, 0].copy()
         if noise is not None:
             trees.prior[:, 0] = np.where(allowed, (1 - noise.share) * trees.prior[:, 0] + noise.share * noise.draws, -1)
         for done in range(int(wanted.max())):
@@ -73,7 +79,7 @@ class Search:
             if not active.any():
                 break
             self._simulate(trees, active)
-        return Found(tree.counts(trees), tree.values(trees), trees.proven[:, 0] != UNKNOWN)
+        return Found(tree.counts(trees), tree.values(trees), trees.proven[:, 0] != UNKNOWN, tree.improved(trees, prior))
 
     def priors(self, boards: np.ndarray, players: np.ndarray, allowed: np.ndarray) -> np.ndarray:
         """What the network alone would do: the chance of each move (G, A), -1 for illegal ones."""

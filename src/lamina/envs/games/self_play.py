@@ -28,6 +28,7 @@ class Style:
     half_life: float = 10.0  # moves after which it is half as much
     coldest: float = 0.25
     opening: int = 0
+    target: str = "values"  # what the policy learns: `improved` by the values that were found, or the shares of the `visits`
     mix: float = 0.5  # share of what the search thought in what a position is said to be worth; the rest is how the game ended
 
 
@@ -96,7 +97,7 @@ def self_play(search: Search, count: int, style: Style, key: int) -> Games:
         if not len(going):
             break
     outcomes[going] = 0
-    return Games(_joined(kept, outcomes, style.mix), moves, outcomes, len(going))
+    return Games(_joined(kept, outcomes, style), moves, outcomes, len(going))
 
 
 def _searched(search: Search, at: tuple[np.ndarray, np.ndarray, np.ndarray], ply: int, style: Style,
@@ -105,12 +106,13 @@ def _searched(search: Search, at: tuple[np.ndarray, np.ndarray, np.ndarray], ply
     boards, players, allowed = at
     count = len(boards)
     fully = random.random(count) >= style.cheap
+    fully[0] |= not fully.any()  # something is learned of every move
     noise = (random.gamma(style.alpha, size=allowed.shape) + 1e-9) * allowed
     noisy = Noise(noise / noise.sum(1, keepdims=True), style.noise * fully[:, None])
     found = search(boards, players, allowed, np.where(fully, style.simulations, style.cheap_simulations), noisy)
     temperature = max(style.coldest, style.temperature * 0.5 ** (ply / style.half_life))
     chosen = drawn(found.counts, temperature, random.random(count))
-    return chosen, fully, Found(found.counts[fully], found.values[fully], found.proven[fully])
+    return chosen, fully, found.part(fully)
 
 
 def drawn(counts: np.ndarray, temperature: float, draws: np.ndarray) -> np.ndarray:
@@ -119,14 +121,15 @@ def drawn(counts: np.ndarray, temperature: float, draws: np.ndarray) -> np.ndarr
     return (sums <= draws[:, None] * sums[:, -1:]).sum(1).clip(0, counts.shape[1] - 1)
 
 
-def _joined(kept: list[_Searched], outcomes: np.ndarray, mix: float) -> Positions:
+def _joined(kept: list[_Searched], outcomes: np.ndarray, style: Style) -> Positions:
     """All positions; each is worth what is proven of it, else the mean of how its game ended and what the search thought."""
     ended = [outcomes[one.games] * one.player for one in kept]
-    worth = [np.where(one.found.proven, one.found.values, (1 - mix) * z + mix * one.found.values)
+    worth = [np.where(one.found.proven, one.found.values, (1 - style.mix) * z + style.mix * one.found.values)
              for one, z in zip(kept, ended, strict=True)]
     return Positions(
         np.concatenate([one.boards.reshape(len(one.boards), -1) for one in kept]),
         np.concatenate([np.full(len(one.boards), one.player, np.int8) for one in kept]),
-        np.concatenate([one.allowed for one in kept]), np.concatenate([one.found.shares for one in kept]),
+        np.concatenate([one.allowed for one in kept]),
+        np.concatenate([one.found.improved if style.target == "values" else one.found.shares for one in kept]),
         np.concatenate(worth).astype(np.float32),
     )  # fmt: skip

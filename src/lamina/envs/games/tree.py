@@ -5,7 +5,8 @@ A simulation goes down each tree from its root by PUCT until it leaves it (`desc
 tree (`grow`), and what it is worth goes up again (`back_up`). The rules of the game and the network are not known here.
 Departures: a move that was never tried is worth what its parent is, less a little (Leela Zero's first-play urgency), not 0;
 what is proven is known for ever (Winands, Bjornsson & Saito 2008, Monte-Carlo tree search solver): a player with a winning move has
-won, moves that lose for certain are not searched again, and the value of an ended game counts exactly.
+won, a move whose worth is known is not searched again, and who has a certain draw is never said to be worse off (Cazenave & Saffidine
+2010, Score bounded Monte-Carlo tree search).
 
     G  games    N  nodes of a tree    A  moves    C  cells    D  depth, at most N
     N(s, a)  visits    W(s, a)  total    Q(s, a) = W / N    P(s, a)  prior    all values are those of who is to move at s
@@ -18,6 +19,7 @@ import numpy as np
 from lamina.envs.games.machine_code import jit
 
 UNKNOWN = 2  # in place of a proven value
+VISITS, SCALE = 50, 0.4  # c_visit and c_scale of `improved`
 
 
 class Tree(NamedTuple):
@@ -29,6 +31,7 @@ class Tree(NamedTuple):
     prior: Any  # (G, N, A) float32
     value: Any  # (G, N) float32: the network's
     proven: Any  # (G, N) int8: -1, 0, 1 or UNKNOWN
+    floor: Any  # (G, N) int8: the most that a move is proven to be worth, -1 where nothing is proven
     board: Any  # (G, N, C) int8
     player: Any  # (G, N) int8
     used: Any  # (G,) int32: nodes so far
@@ -38,9 +41,10 @@ class Tree(NamedTuple):
 
 
 class Constants(NamedTuple):
-    """`first` and `base`: c_init and c_base of the paper; `urgency`: how much less than its parent a move is worth that was never tried."""
+    """`first` and `base`: c_init and c_base of the paper, whose 1.25 for values from 0 to 1 is 2.5 here; `urgency`: how much less than its
+    parent a move is worth that was never tried."""
 
-    first: float = 1.25
+    first: float = 2.5
     base: float = 19652.0
     urgency: float = 0.2
 
@@ -51,14 +55,15 @@ def planted(games: int, nodes: int, moves: int, cells: int) -> Tree:
     return Tree(
         child=np.full(edges, -1, np.int32), visits=np.zeros(edges, np.int32), total=np.zeros(edges, np.float32),
         prior=np.full(edges, -1, np.float32), value=np.zeros((games, nodes), np.float32), proven=np.full((games, nodes), UNKNOWN, np.int8),
-        board=np.zeros((games, nodes, cells), np.int8), player=np.zeros((games, nodes), np.int8), used=np.zeros(games, np.int32),
+        floor=np.full((games, nodes), -1, np.int8), board=np.zeros((games, nodes, cells), np.int8),
+        player=np.zeros((games, nodes), np.int8), used=np.zeros(games, np.int32),
         node=np.zeros((games, nodes), np.int32), move=np.zeros((games, nodes), np.int32), depth=np.zeros(games, np.int32),
     )  # fmt: skip
 
 
 @jit
 def best(tree: Any, g: int, s: int, how: Any) -> int:
-    """The move with the most Q + U at node s: the paper's PUCT, with the proven value of a child in place of Q."""
+    """The move with the most Q + U at node s, of those whose worth is not proven: the paper's PUCT."""
     visits, total = 0, np.float32(0)
     for a in range(tree.prior.shape[2]):
         visits += tree.visits[g, s, a]
@@ -68,14 +73,10 @@ def best(tree: Any, g: int, s: int, how: Any) -> int:
     untried = (tree.value[g, s] + total) / (1 + visits) - how.urgency
     chosen, most = -1, -1e9
     for a in range(tree.prior.shape[2]):
-        if tree.prior[g, s, a] < 0:
-            continue
         n, below = tree.visits[g, s, a], tree.child[g, s, a]
+        if tree.prior[g, s, a] < 0 or (below >= 0 and tree.proven[g, below] != UNKNOWN):
+            continue
         q = untried if n == 0 else tree.total[g, s, a] / n
-        if below >= 0 and tree.proven[g, below] != UNKNOWN:
-            q = -tree.proven[g, below]
-            if q < 0:
-                q = -1e6  # it loses: only where all do
         score = q + root * tree.prior[g, s, a] / (1 + n)
         if score > most:
             chosen, most = a, score
@@ -84,7 +85,7 @@ def best(tree: Any, g: int, s: int, how: Any) -> int:
 
 @jit
 def descend(tree: Any, active: Any, how: Any) -> None:
-    """From the root of each active tree down to a move that leads out of it, or to a proven position."""
+    """From the root of each active tree, where it is not proven, down to a move that leads out of it."""
     for g in range(len(active)):
         if not active[g]:
             continue
@@ -94,7 +95,7 @@ def descend(tree: Any, active: Any, how: Any) -> None:
             tree.node[g, d], tree.move[g, d] = s, a
             d += 1
             s = tree.child[g, s, a]
-            if s < 0 or tree.proven[g, s] != UNKNOWN:
+            if s < 0:
                 break
         tree.depth[g] = d
 
@@ -139,14 +140,15 @@ def back_up(tree: Any, active: Any) -> None:
             tree.visits[g, s, a] += 1
             tree.total[g, s, a] += v
             if news:
-                tree.proven[g, s] = _proof(tree, g, s)
+                _prove(tree, g, s)
                 news = tree.proven[g, s] != UNKNOWN
+            v = max(v, np.float32(tree.floor[g, s]))
             d -= 1
 
 
 @jit
-def _proof(tree: Any, g: int, s: int) -> int:
-    """What node s is worth for certain: 1 where a move wins, else the best of all moves where all are known."""
+def _prove(tree: Any, g: int, s: int) -> None:
+    """What node s is worth at least, and for certain: 1 where a move wins, else the best of all moves where all are known."""
     most, known = -1, True
     for a in range(tree.prior.shape[2]):
         if tree.prior[g, s, a] < 0:
@@ -156,20 +158,41 @@ def _proof(tree: Any, g: int, s: int) -> int:
             known = False
         else:
             most = max(most, -tree.proven[g, below])
-    if most == 1:
-        return 1
-    return most if known else UNKNOWN
+    tree.floor[g, s] = most
+    if known or most == 1:
+        tree.proven[g, s] = most
 
 
-def counts(tree: Any) -> np.ndarray:
+def counts(tree: Tree) -> np.ndarray:
     """How often each move was tried at the roots (G, A), without those that are known to be worse than another."""
     visits, child = tree.visits[:, 0].astype(np.float32), tree.child[:, 0]
     theirs = np.where(child >= 0, np.take_along_axis(tree.proven, np.maximum(child, 0), 1), UNKNOWN)
-    mine = np.where(theirs == UNKNOWN, UNKNOWN, -theirs)
-    root = tree.proven[:, :1]
-    known = np.where(root == UNKNOWN, mine != -1, mine == root)  # of a root that is not proven, those that do not lose
-    kept = visits * known
+    mine = np.where(theirs == UNKNOWN, UNKNOWN, -theirs)  # (G, A): what is proven of each move
+    root, floor = tree.proven[:, :1], tree.floor[:, :1]
+    open_visits = np.where(mine == UNKNOWN, visits, 0)
+    most = open_visits.argmax(1)[:, None]
+    hope = np.take_along_axis(tree.total[:, 0], most, 1) / np.maximum(np.take_along_axis(open_visits, most, 1), 1)  # (G, 1): Q of it
+    settled = (root != UNKNOWN) | ((floor == 0) & (hope < 0))  # a certain draw is better than what looks like a loss
+    kept = visits * np.where(settled, mine == floor, mine != -1)
     return np.where(kept.sum(1, keepdims=True) > 0, kept, visits)
+
+
+def improved(tree: Tree, prior: np.ndarray) -> np.ndarray:
+    """The network's policy, better by what the search found out (G, A): softmax(log prior + sigma(Q)) with Q completed where a move was
+    not tried (Danihelka, Guez, Schrittwieser & Silver 2022, Policy improvement by planning with Gumbel, eq. 8 to 11). `prior` (G, A) is
+    that of the roots without noise, -1 for illegal moves."""
+    visits, total, child = tree.visits[:, 0], tree.total[:, 0], tree.child[:, 0]
+    theirs = np.where(child >= 0, np.take_along_axis(tree.proven, np.maximum(child, 0), 1), UNKNOWN)
+    q = np.where(theirs == UNKNOWN, total / np.maximum(visits, 1), -theirs)
+    tried, chance = visits > 0, np.maximum(prior, 0)
+    mass, count = np.where(tried, chance, 0).sum(1, keepdims=True), visits.sum(1, keepdims=True)
+    mean = (np.where(tried, chance, 0) * q).sum(1, keepdims=True) / np.maximum(mass, 1e-9)
+    mixed = (tree.value[:, :1] + count * mean) / (1 + count)
+    completed = np.where(tried, q, mixed)
+    sigma = (VISITS + visits.max(1, keepdims=True)) * SCALE * (completed + 1) / 2
+    logits = np.where(prior >= 0, np.log(np.maximum(chance, 1e-9)) + sigma, -np.inf)
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    return (powers / powers.sum(1, keepdims=True)).astype(np.float32)
 
 
 def values(tree: Any) -> np.ndarray:
