@@ -81,7 +81,15 @@ def test_a_flat_goal_needs_more_that_speaks_for_it() -> None:
     plain = told(lambda share, random: episode(random, 5 + 20 * share, 0.02, spread=30.0))
     assert "divergence" not in kinds(plain) and "loops" not in kinds(plain)
     assert "loops" in kinds(told(lambda share, random: episode(random, 5 + 20 * share, 0.02, 0.2 + 0.5 * share)))
-    assert "collapse" in kinds(told(lambda share, random: episode(random, 5 + 20 * share, 0.0, spread=3.0 * (share < 0.2))))
+
+
+def test_returns_that_are_all_alike_are_told_and_raise_no_alarm() -> None:
+    """An agent that has learned to do no harm, and not yet the task."""
+    alike = told(lambda share, random: replace(episode(random, 5 + 20 * (share > 0.2), 0.0, spread=3.0 * (share < 0.2)), parts={}))
+    assert alike.alarms == []
+    assert any("alike" in hint for hint in alike.hints())
+    looping = told(lambda share, random: episode(random, 5 + 20 * (share > 0.2), 0.0, 0.2 + 0.5 * share, spread=3.0 * (share < 0.2)))
+    assert any("alike" in words for words in next(a for a in looping.alarms if a.kind == "loops").evidence)
 
 
 def test_a_goal_that_is_reached_has_no_room_to_rise() -> None:
