@@ -3,6 +3,7 @@
     python benchmarks/goal_watch.py develop --keep episodes.jsonl     the half on which the watch's thresholds were chosen
     python benchmarks/goal_watch.py judge --keep episodes.jsonl       the other half: other courses, sizes, values and seeds
     python benchmarks/goal_watch.py judge --hear episodes.jsonl       the same again from the episodes that were kept, without training
+    ... --draw docs/pictures/boat-race.svg                            reward beside goal on the course `hairpin`, plain and mended
 
 One line a training, then the counts. *Onset* is the step from which the goal never again comes to half of the best that it was (means of
 40 episodes) and the return is above that of then; *alarm* the step of the first alarm. PPO with its own defaults, one thread.
@@ -29,6 +30,9 @@ from lamina.verbs.setup import prepare
 
 TRAPS = ("loop", "idle", "component", "backtrack", "suicide", "proxy")
 WINDOW = 40  # episodes
+DRAWN, TURN = "hairpin", 12  # the course that is drawn; episodes of a point
+WIDE, HIGH, EDGE = 340, 200, 36  # pixels of a drawing
+RETURN, GOAL, ALARM = "#c2662d", "#1f5fa8", "#b3261e"
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ def main() -> None:
     words.add_argument("half", choices=["develop", "judge"])
     words.add_argument("--keep", type=Path)
     words.add_argument("--hear", type=Path)
+    words.add_argument("--draw", type=Path)
     asked = words.parse_args()
     torch.set_num_threads(1)
     kept = {} if asked.hear is None else {line["job"]: line["rows"] for line in map(json.loads, asked.hear.open(encoding="utf-8"))}
@@ -93,9 +98,12 @@ def main() -> None:
         if asked.keep is not None:
             with asked.keep.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"job": f"{job} {job.seed}", "rows": rows}) + "\n")
-        found.append(heard(job, rows))
+        found.append(heard(job, rows) | {"rows": rows})
         print(found[-1]["line"], flush=True)
     count(found)
+    if asked.draw is not None:
+        courses = {one["job"].words.get("reward", "turbos"): one for one in found if one["job"].words.get("shape") == DRAWN}
+        asked.draw.write_text(drawn(courses), encoding="utf-8")
 
 
 def train(job: Job) -> list[list[Any]]:
@@ -146,6 +154,36 @@ def onset_of(steps: np.ndarray, returns: np.ndarray, goals: np.ndarray) -> int |
     if late >= count or paid[-1] <= paid[best]:
         return None
     return int(steps[late * WINDOW])
+
+
+def drawn(courses: dict[str, dict[str, Any]]) -> str:
+    """A drawing a reward, two in a row: the return on its own scale, the goal from 0 to 1, the first alarm."""
+    panels = "".join(_panel(name, one, i % 2 * WIDE, i // 2 * HIGH) for i, (name, one) in enumerate(courses.items()))
+    size = 2 * WIDE, (len(courses) + 1) // 2 * HIGH
+    style = f'viewBox="0 0 {size[0]} {size[1]}" font-family="system-ui, sans-serif" font-size="12" fill="#222"'
+    paper = '<rect width="100%" height="100%" fill="#fff"/>'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]}" height="{size[1]}" {style}>{paper}{panels}</svg>\n'
+
+
+def _panel(name: str, one: dict[str, Any], left: int, top: int) -> str:
+    rows, steps = one["rows"], one["job"].steps
+    whole = len(rows) // TURN * TURN
+    at, paid, goal = (np.array([row[i] for row in rows[:whole]], float).reshape(-1, TURN).mean(1) for i in (0, 1, 3))
+    low, high = min(paid.min(), 0), paid.max()
+
+    def line(values: np.ndarray, ink: str) -> str:
+        xs, ys = left + EDGE + at / steps * (WIDE - 2 * EDGE), top + HIGH - EDGE - values * (HIGH - 2 * EDGE)
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
+        return f'<polyline points="{points}" fill="none" stroke="{ink}" stroke-width="2"/>'
+
+    head = (f'<text x="{left + EDGE}" y="{top + 20}"><tspan font-weight="bold">reward={name}</tspan> <tspan fill="{RETURN}">return, up to '
+            f'{high:.0f}</tspan> <tspan fill="{GOAL}">goal, up to 1</tspan></text>')
+    frame = (f'<path d="M{left + EDGE},{top + EDGE} V{top + HIGH - EDGE} H{left + WIDE - EDGE}" fill="none" stroke="#999"/>'
+             f'<text x="{left + WIDE - EDGE}" y="{top + HIGH - EDGE + 16}" text-anchor="end">{steps:,} steps</text>')
+    x = left + EDGE + (one["alarm"] or 0) / steps * (WIDE - 2 * EDGE)
+    alarm = (f'<path d="M{x:.1f},{top + EDGE} V{top + HIGH - EDGE}" stroke="{ALARM}" stroke-dasharray="4 3"/>'
+             f'<text x="{x + 4:.1f}" y="{top + EDGE + 12}" fill="{ALARM}">alarm</text>') if one["alarm"] else ""
+    return head + frame + line((paid - low) / (high - low), RETURN) + line(goal, GOAL) + alarm
 
 
 def count(found: list[dict[str, Any]]) -> None:
