@@ -128,7 +128,8 @@ def apply(plan: Plan, learner: Learner) -> None:
 def apply_machine(deterministic: bool) -> None:
     """What every run wants of the machine."""
     machine.keep_pages()
-    torch.use_deterministic_algorithms(deterministic)
+    if torch.are_deterministic_algorithms_enabled() != deterministic:  # asking imports torch's compiler, a processor second
+        torch.use_deterministic_algorithms(deterministic)
 
 
 def _ways(learner: Learner, config: Config) -> list[_Way]:
