@@ -20,7 +20,7 @@ from lamina.core.config import knob
 from lamina.core.method import Learning, Pace
 from lamina.core.spec import Spec
 from lamina.envs.episodes import EpisodeSplit
-from lamina.methods.rollout import Player, acted_in, behind_scale, gae, told_of, valued
+from lamina.methods.rollout import Player, acted_in, behind_scale, gae, told_of, valued, weighed
 
 
 class Config(knobs.Config):
@@ -79,7 +79,7 @@ class A2C:
         actor = -(kind.log_prob(output, batch["action"]) * batch["advantage"]).mean()
         critic = (learner.model.critic(batch["x"]).squeeze(1) - batch["returns"]).square().mean()
         entropy = kind.entropy(output).mean()
-        learner.step(actor + c.value_weight * critic - c.entropy_weight * entropy)
+        learner.step(weighed(actor, critic, entropy, c))
         return {"actor_loss": actor, "critic_loss": critic, "entropy": entropy} | told_of(self.player.envs)
 
     def counters(self, step: int) -> dict[str, float]:

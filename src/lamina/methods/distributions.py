@@ -54,6 +54,8 @@ class Categorical:
         return chosen
 
     def log_prob(self, output: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        if output.ndim == 2:  # one kernel
+            return -F.cross_entropy(output, action, reduction="none")
         return F.log_softmax(output, -1).gather(-1, action[..., None]).squeeze(-1)
 
     def entropy(self, output: torch.Tensor) -> torch.Tensor:

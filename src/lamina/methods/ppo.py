@@ -27,7 +27,7 @@ from lamina.core.method import Learning, Pace
 from lamina.core.spec import Spec
 from lamina.envs.episodes import EpisodeSplit
 from lamina.methods.distributions import Distribution
-from lamina.methods.rollout import Player, acted_in, behind_scale, gae, told_of, valued
+from lamina.methods.rollout import Player, acted_in, behind_scale, gae, told_of, valued, weighed
 
 
 class Config(knobs.Config):
@@ -94,7 +94,7 @@ class PPO:
             for rows in torch.randperm(batch.size).to(learner.device).split(c.batch):
                 part = {k: v.index_select(0, rows) for k, v in batch.items()}
                 actor, critic, entropy = ppo_loss(learner.model, kind, part, c.clip_range)
-                learner.step(actor + c.value_weight * critic - c.entropy_weight * entropy)
+                learner.step(weighed(actor, critic, entropy, c))
                 total += torch.stack([actor.detach(), critic.detach(), entropy.detach()])
         actor, critic, entropy = total / (c.epochs * math.ceil(batch.size / c.batch))
         return {"actor_loss": actor, "critic_loss": critic, "entropy": entropy} | told_of(self.player.envs)

@@ -22,7 +22,7 @@ from lamina.core.method import Learning, Pace
 from lamina.core.spec import Spec
 from lamina.envs.episodes import EpisodeSplit
 from lamina.envs.greedy import LONGEST
-from lamina.methods.rollout import Player, acted_in, behind_scale, told_of
+from lamina.methods.rollout import Player, acted_in, behind_scale, told_of, weighed
 
 
 class Config(knobs.Config):
@@ -98,7 +98,7 @@ class Reinforce:
         actor = -(kind.log_prob(output, batch["action"]) * apart / (apart.std(correction=0) + 1e-8)).mean()
         critic = (value - batch["returns"]).square().mean()
         entropy = kind.entropy(output).mean()
-        learner.step(actor + c.value_weight * critic - c.entropy_weight * entropy)
+        learner.step(weighed(actor, critic, entropy, c))
         return {"actor_loss": actor, "critic_loss": critic, "entropy": entropy} | told_of(self.player.envs)
 
     def counters(self, step: int) -> dict[str, float]:

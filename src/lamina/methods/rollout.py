@@ -12,7 +12,7 @@ matters in deep policy gradients, section 3; as in Baselines' VecNormalize).
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -135,6 +135,19 @@ def valued(learner: Learning, played: Played, gamma: float) -> tuple[np.ndarray,
             for (t, i, _), beyond in zip(played.cut, critic(last).squeeze(-1).cpu().tolist(), strict=True):
                 reward[t, i] += gamma * beyond
     return value, reward
+
+
+class Weights(Protocol):
+    """What the parts of an actor-critic's loss weigh."""
+
+    value_weight: float
+    entropy_weight: float
+
+
+def weighed(actor: torch.Tensor, critic: torch.Tensor, entropy: torch.Tensor, weights: Weights) -> torch.Tensor:
+    """The loss; an entropy that weighs nothing is not differentiated."""
+    loss = actor + weights.value_weight * critic
+    return loss - weights.entropy_weight * entropy if weights.entropy_weight else loss
 
 
 def told_of(envs: Envs) -> dict[str, torch.Tensor]:
