@@ -161,3 +161,24 @@ def test_tictactoe_is_solved(every: Solved) -> None:
     assert every.optimal[0].all()  # every first move draws
     corner = next(i for i, board in enumerate(every.boards) if board.sum() == 1 and board[0, 0] == 1 and np.abs(board).sum() == 1)
     assert np.flatnonzero(every.optimal[corner]).tolist() == [4]  # only the centre holds against a corner
+
+
+def test_the_improved_policy_is_the_papers(game: Game) -> None:
+    """Danihelka et al. 2022, by hand on one tree: log prior + (c_visit + max N) c_scale Q, with v_mix (eq. 33) for what was not tried."""
+    made = tree.planted(1, 2, 3, 9)
+    made.visits[0, 0], made.total[0, 0], made.value[0, 0] = [3, 1, 0], [1.5, -0.5, 0.0], 0.2
+    prior = np.array([[0.5, 0.3, 0.2]], np.float32)
+    q0, q1 = 1.5 / 3, -0.5 / 1
+    mixed = (0.2 + 4 * (0.5 * q0 + 0.3 * q1) / (0.5 + 0.3)) / (1 + 4)
+    logits = np.log(prior[0]) + (tree.VISITS + 3) * tree.SCALE * (np.array([q0, q1, mixed]) + 1) / 2
+    expected = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    np.testing.assert_allclose(tree.improved(made, prior)[0], expected, rtol=1e-5)
+
+
+def test_the_improved_policy_betters_the_prior(game: Game, every: Solved) -> None:
+    """The chance that it gives to optimal moves is more than the network's alone, whatever the network."""
+    found = Search(game, odd_judge)(every.boards, every.players, every.allowed, 30)
+    prior = Search(game, odd_judge).priors(every.boards, every.players, every.allowed)
+    assert np.allclose(found.improved.sum(1), 1, atol=1e-5)
+    assert (found.improved[~every.allowed] == 0).all()
+    assert np.where(every.optimal, found.improved, 0).sum() > 1.15 * np.where(every.optimal, prior, 0).sum()

@@ -26,15 +26,17 @@ class Found:
     values: np.ndarray
     proven: np.ndarray
     improved: np.ndarray  # the network's policy, better by what was found (G, A)
+    sensible: np.ndarray  # which moves are not known to be worse than another (G, A)
 
     @property
     def moves(self) -> np.ndarray:
-        """The moves that were tried most (G,)."""
-        return self.counts.argmax(1)
+        """The best moves by all that was found (G,)."""
+        chances = np.where(self.sensible, self.improved, 0)
+        return np.where(chances.max(1) > 0, chances.argmax(1), self.counts.argmax(1))
 
     def part(self, rows: np.ndarray) -> "Found":
         """What was found of some of the positions."""
-        return Found(self.counts[rows], self.values[rows], self.proven[rows], self.improved[rows])
+        return Found(self.counts[rows], self.values[rows], self.proven[rows], self.improved[rows], self.sensible[rows])
 
     @property
     def shares(self) -> np.ndarray:
@@ -79,7 +81,8 @@ class Search:
             if not active.any():
                 break
             self._simulate(trees, active)
-        return Found(tree.counts(trees), tree.values(trees), trees.proven[:, 0] != UNKNOWN, tree.improved(trees, prior))
+        proven = trees.proven[:, 0] != UNKNOWN
+        return Found(tree.counts(trees), tree.values(trees), proven, tree.improved(trees, prior), tree.sensible(trees))
 
     def priors(self, boards: np.ndarray, players: np.ndarray, allowed: np.ndarray) -> np.ndarray:
         """What the network alone would do: the chance of each move (G, A), -1 for illegal ones."""

@@ -41,10 +41,10 @@ class Tree(NamedTuple):
 
 
 class Constants(NamedTuple):
-    """`first` and `base`: c_init and c_base of the paper, whose 1.25 for values from 0 to 1 is 2.5 here; `urgency`: how much less than its
-    parent a move is worth that was never tried."""
+    """`first` and `base`: c_init and c_base of the paper, whose c_init of 1.25 is for values from 0 to 1 and would be 2.5 here;
+    `urgency`: how much less than its parent a move is worth that was never tried."""
 
-    first: float = 2.5
+    first: float = 1.5
     base: float = 19652.0
     urgency: float = 0.2
 
@@ -163,27 +163,37 @@ def _prove(tree: Any, g: int, s: int) -> None:
         tree.proven[g, s] = most
 
 
+def sensible(tree: Tree) -> np.ndarray:
+    """Which moves at the roots (G, A) are not known to be worse than another; illegal ones may be among them."""
+    visits, mine = tree.visits[:, 0], _proven_moves(tree)
+    untold = np.where(mine == UNKNOWN, visits, 0)
+    most = untold.argmax(1)[:, None]
+    hope = np.take_along_axis(tree.total[:, 0], most, 1) / np.maximum(np.take_along_axis(untold, most, 1), 1)  # (G, 1): Q of it
+    floor = tree.floor[:, :1]
+    settled = (tree.proven[:, :1] != UNKNOWN) | ((floor == 0) & (hope < 0))  # a certain draw is better than what looks like a loss
+    return np.where(settled, mine == floor, mine != -1)
+
+
 def counts(tree: Tree) -> np.ndarray:
     """How often each move was tried at the roots (G, A), without those that are known to be worse than another."""
-    visits, child = tree.visits[:, 0].astype(np.float32), tree.child[:, 0]
-    theirs = np.where(child >= 0, np.take_along_axis(tree.proven, np.maximum(child, 0), 1), UNKNOWN)
-    mine = np.where(theirs == UNKNOWN, UNKNOWN, -theirs)  # (G, A): what is proven of each move
-    root, floor = tree.proven[:, :1], tree.floor[:, :1]
-    open_visits = np.where(mine == UNKNOWN, visits, 0)
-    most = open_visits.argmax(1)[:, None]
-    hope = np.take_along_axis(tree.total[:, 0], most, 1) / np.maximum(np.take_along_axis(open_visits, most, 1), 1)  # (G, 1): Q of it
-    settled = (root != UNKNOWN) | ((floor == 0) & (hope < 0))  # a certain draw is better than what looks like a loss
-    kept = visits * np.where(settled, mine == floor, mine != -1)
+    visits = tree.visits[:, 0].astype(np.float32)
+    kept = visits * sensible(tree)
     return np.where(kept.sum(1, keepdims=True) > 0, kept, visits)
+
+
+def _proven_moves(tree: Tree) -> np.ndarray:
+    """What is proven of each move at the roots (G, A), UNKNOWN where nothing is."""
+    child = tree.child[:, 0]
+    theirs = np.where(child >= 0, np.take_along_axis(tree.proven, np.maximum(child, 0), 1), UNKNOWN)
+    return np.where(theirs == UNKNOWN, UNKNOWN, -theirs)
 
 
 def improved(tree: Tree, prior: np.ndarray) -> np.ndarray:
     """The network's policy, better by what the search found out (G, A): softmax(log prior + sigma(Q)) with Q completed where a move was
     not tried (Danihelka, Guez, Schrittwieser & Silver 2022, Policy improvement by planning with Gumbel, eq. 8 to 11). `prior` (G, A) is
     that of the roots without noise, -1 for illegal moves."""
-    visits, total, child = tree.visits[:, 0], tree.total[:, 0], tree.child[:, 0]
-    theirs = np.where(child >= 0, np.take_along_axis(tree.proven, np.maximum(child, 0), 1), UNKNOWN)
-    q = np.where(theirs == UNKNOWN, total / np.maximum(visits, 1), -theirs)
+    visits, mine = tree.visits[:, 0], _proven_moves(tree)
+    q = np.where(mine == UNKNOWN, tree.total[:, 0] / np.maximum(visits, 1), mine)
     tried, chance = visits > 0, np.maximum(prior, 0)
     mass, count = np.where(tried, chance, 0).sum(1, keepdims=True), visits.sum(1, keepdims=True)
     mean = (np.where(tried, chance, 0) * q).sum(1, keepdims=True) / np.maximum(mass, 1e-9)
