@@ -23,6 +23,7 @@ from lamina.data.pairs import Config as PairConfig
 from lamina.data.pairs import Pairs
 from lamina.data.pairs import data_of as data_of_pairs
 from lamina.envs import episodes
+from lamina.envs.games import as_data
 from lamina.methods import METHODS
 from lamina.models import MODELS
 from lamina.tasks import TASKS
@@ -65,7 +66,7 @@ RANDOM = np.random.default_rng(1)
 DATA = {
     "digits": digits(), "classes": table(np.arange(ROWS) % 3), "labels": table(RANDOM.integers(0, 2, (ROWS, 3))),
     "numbers": table(RANDOM.normal(size=(ROWS, 2)) * 5 + 100), "game": episodes.load("CartPole-v1", 0),
-    "controls": episodes.load("Pendulum-v1", 0),
+    "controls": episodes.load("Pendulum-v1", 0), "board": as_data.data_of("tictactoe", 0),
     "pairs": pairs(), "words": text("embed"), "text": text("write"),
 }  # fmt: skip
 SMALL = {
@@ -74,6 +75,7 @@ SMALL = {
 }  # fmt: skip
 
 SMALL_SEQUENCES = {"embedding": 8, "hidden": 8, "layers": 1, "stretch": 8}
+SMALL_BOARD = {"games": 4, "simulations": 6, "channels": 8, "blocks": 1}
 
 
 def cases() -> list[tuple[str, str, str]]:
@@ -102,7 +104,7 @@ each_case = pytest.mark.parametrize(("method", "task", "data"), CASES)
 def setup(task: str, data: str, method: str = "", seed: int = 0, **words: Any) -> Setup:
     choice = TASKS[task]().choose(DATA[data], "fast").beside("", method, {})
     knobs = {**config_of(METHODS[choice.method]).model_fields, **config_of(MODELS[choice.model]).model_fields}
-    sizes = SMALL | (SMALL_SEQUENCES if data in ("pairs", "text") else {})
+    sizes = SMALL | (SMALL_SEQUENCES if data in ("pairs", "text") else {}) | (SMALL_BOARD if data == "board" else {})
     small = {k: v for k, v in sizes.items() if k in knobs or k == "learning_rate"}
     plain = {"schedule": "constant", "weight_decay": 0.0, "ema": 0.0} | ({"label_smoothing": 0.0, "shift": 0} if "shift" in knobs else {})
     ready = prepare(Request(DATA[data], task=task, method=method, words={**plain, **small, **words}, seed=seed, device="cpu"))
@@ -118,8 +120,8 @@ def update(ready: Setup, step: int, batch: Any = None) -> dict[str, float]:
 
 
 def test_every_method_has_a_case() -> None:
-    """But for what has a file of its own: what needs weights to begin from, what finds objects, masks, and games."""
-    elsewhere = {"transfer", "detection", "segmentation", "pseudo_label", "cbow", "alphazero"}
+    """But for what has a file of its own: what needs weights to begin from, what finds objects, and masks."""
+    elsewhere = {"transfer", "detection", "segmentation", "pseudo_label", "cbow"}
     assert {method for method, _, _ in CASES} | elsewhere == set(METHODS)
 
 
