@@ -63,7 +63,8 @@ class Match:
         if cells <= SMALL:
             words |= {"channels": 32, "blocks": 2, "simulations": 32, "opening": 5, "ema": 0.99, "half_life": 4.0}
             return Choice("board_resnet", "alphazero", words, until={} if solved is None else {"optimal_moves": 1.0, "optimal_raw": 0.99})
-        return Choice("board_resnet", "alphazero", words | {"iterations": 400, "valid_iterations": 20, "opening": 6})
+        played = {"iterations": 500, "games": 256, "simulations": 32, "cheap": 0.5, "cheap_simulations": 8, "opening": 10}
+        return Choice("board_resnet", "alphazero", words | played | {"passes": 3.0, "ema": 0.99})
 
     # -- judging ----------------------------------------------------------------------------------
 

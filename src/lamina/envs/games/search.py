@@ -34,10 +34,6 @@ class Found:
         chances = np.where(self.sensible, self.improved, 0)
         return np.where(chances.max(1) > 0, chances.argmax(1), self.counts.argmax(1))
 
-    def part(self, rows: np.ndarray) -> "Found":
-        """What was found of some of the positions."""
-        return Found(self.counts[rows], self.values[rows], self.proven[rows], self.improved[rows], self.sensible[rows])
-
     @property
     def shares(self) -> np.ndarray:
         """The share of each move (G, A)."""

@@ -3,7 +3,7 @@
     G  games    B  games of which a move is searched    P  positions that are learned from    C  cells    A  moves
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,8 +15,9 @@ MOST_MOVES = 512  # a longer game is a draw
 
 @dataclass(frozen=True)
 class Style:
-    """How games are played. `simulations` a move; a share `cheap` of the moves gets `cheap_simulations` only, and is not learned from
-    (playout cap randomization: Wu 2019, Accelerating self-play learning in Go); `opening`: most moves at the start of a game that are
+    """How games are played. `simulations` a move; in a share `cheap` of the plies all games get `cheap_simulations` only, and nothing
+    is learned of these (playout cap randomization: Wu 2019, Accelerating self-play learning in Go; there each game draws for itself, here
+    all together, so that the network judges as many at once); `opening`: most moves at the start of a game that are
     drawn at random, each game has its own number."""
 
     simulations: int = 64
@@ -84,10 +85,12 @@ def self_play(search: Search, count: int, style: Style, key: int) -> Games:
     for ply in range(MOST_MOVES):
         chosen = (random.random(allowed.shape) * allowed).argmax(1)
         rows = np.flatnonzero(opening[going] <= ply)
+        fully = random.random() >= style.cheap or not (kept or 2 * len(going) > count)
         if len(rows):
             at = (boards[rows], np.full(len(rows), player), allowed[rows])
-            chosen[rows], fully, found = _searched(search, at, ply, style, random)
-            kept.append(_Searched(going[rows][fully], at[0][fully], player, at[2][fully], found))
+            chosen[rows], found = _searched(search, at, ply, (style, fully), random)
+            if fully:
+                kept.append(_Searched(going[rows], at[0], player, at[2], found))
         for i, move in zip(going, chosen, strict=True):
             moves[i].append(int(move))
         allowed, outcome = game.step(boards, chosen, np.full(len(boards), player))
@@ -97,22 +100,21 @@ def self_play(search: Search, count: int, style: Style, key: int) -> Games:
         if not len(going):
             break
     outcomes[going] = 0
+    if not kept:
+        return self_play(search, count, replace(style, cheap=0.0), key)
     return Games(_joined(kept, outcomes, style), moves, outcomes, len(going))
 
 
-def _searched(search: Search, at: tuple[np.ndarray, np.ndarray, np.ndarray], ply: int, style: Style,
-              random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, Found]:
-    """The moves (B,) of one ply; in which games they were searched fully (B,), and what was found in these."""
-    boards, players, allowed = at
+def _searched(search: Search, at: tuple[np.ndarray, np.ndarray, np.ndarray], ply: int, how: tuple[Style, bool],
+              random: np.random.Generator) -> tuple[np.ndarray, Found]:
+    """The moves (B,) of one ply, searched fully or not, and what was found."""
+    (boards, players, allowed), (style, fully) = at, how
     count = len(boards)
-    fully = random.random(count) >= style.cheap
-    fully[0] |= not fully.any()  # something is learned of every move
     noise = (random.gamma(style.alpha, size=allowed.shape) + 1e-9) * allowed
-    noisy = Noise(noise / noise.sum(1, keepdims=True), style.noise * fully[:, None])
-    found = search(boards, players, allowed, np.where(fully, style.simulations, style.cheap_simulations), noisy)
+    noisy = Noise(noise / noise.sum(1, keepdims=True), np.full((count, 1), style.noise))
+    found = search(boards, players, allowed, style.simulations if fully else style.cheap_simulations, noisy if fully else None)
     temperature = max(style.coldest, style.temperature * 0.5 ** (ply / style.half_life))
-    chosen = drawn(found.counts, temperature, random.random(count))
-    return chosen, fully, found.part(fully)
+    return drawn(found.counts, temperature, random.random(count)), found
 
 
 def drawn(counts: np.ndarray, temperature: float, draws: np.ndarray) -> np.ndarray:
