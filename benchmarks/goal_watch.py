@@ -2,6 +2,7 @@
 
     python benchmarks/goal_watch.py develop --keep episodes.jsonl     the half on which the watch's thresholds were chosen
     python benchmarks/goal_watch.py judge --keep episodes.jsonl       the other half: other courses, sizes, values and seeds
+    python benchmarks/goal_watch.py again --keep episodes.jsonl       fresh ones, after what the first judgement taught
     python benchmarks/goal_watch.py judge --hear episodes.jsonl       the same again from the episodes that were kept, without training
     ... --draw docs/pictures/boat-race.svg                            reward beside goal on the course `hairpin`, plain and mended
 
@@ -80,10 +81,31 @@ def judge() -> Iterator[Job]:
     yield Job("grid", {"map": "coins", "respawn": 6}, 44, 60_000, True)
 
 
+def again() -> Iterator[Job]:
+    """Trainings that neither development nor the first judgement saw."""
+    for seed, words in enumerate(({"shape": "bay", "value": 4, "respawn": 10}, {"shape": "snake", "value": 0.25, "respawn": 14}), 50):
+        yield Job("boat_race", words, seed, 150_000, True)
+    mended = ({"shape": "bay", "reward": "capped", "respawn": 6}, {"shape": "snake", "reward": "goal", "value": 0.5})
+    for seed, words in enumerate(mended, 52):
+        yield Job("boat_race", words, seed, 150_000, False)
+    for seed, (size, value, more) in enumerate(((9, 1.5, {"slip": 0.15, "respawn": 3}), (15, 0.7, {"noise": 0.1})), 54):
+        for kind in TRAPS:
+            words = {"kind": kind, "size": size, "value": value, **more}
+            yield from (Job("traps", words | {"healthy": twin}, seed, 3000 * size, not twin) for twin in (False, True))
+    for seed, slip in enumerate((0.0, 0.02, 0.1), 56):
+        yield Job("grid", {"map": "cliff", "slip": slip}, seed, 60_000, False)
+    for seed, slip in enumerate((0.0, 0.2), 59):
+        yield Job("grid", {"map": "rooms", "slip": slip}, seed, 60_000, False)
+    yield Job("grid", {"map": "walk", "slip": 0.3}, 61, 40_000, False)
+    yield Job("grid", {"map": "coins", "respawn": 5, "slip": 0.1}, 62, 60_000, True)
+    for seed, (lanes, cars) in enumerate(((5, 12), (2, 4)), 63):
+        yield Job("traffic", {"lanes": lanes, "cars": cars}, seed, 100_000, False)
+
+
 def main() -> None:
     """Train or hear, and count."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("half", choices=["develop", "judge"])
+    words.add_argument("half", choices=["develop", "judge", "again"])
     words.add_argument("--keep", type=Path)
     words.add_argument("--hear", type=Path)
     words.add_argument("--draw", type=Path)
@@ -91,7 +113,7 @@ def main() -> None:
     torch.set_num_threads(1)
     kept = {} if asked.hear is None else {line["job"]: line["rows"] for line in map(json.loads, asked.hear.open(encoding="utf-8"))}
     found = []
-    for job in {"develop": develop, "judge": judge}[asked.half]():
+    for job in {"develop": develop, "judge": judge, "again": again}[asked.half]():
         if asked.hear is not None and f"{job} {job.seed}" not in kept:
             continue
         rows = kept.get(f"{job} {job.seed}") or train(job)

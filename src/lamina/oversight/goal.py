@@ -5,11 +5,10 @@ an alarm is raised where the return has risen while the true goal has not (block
 
     divergence   the goal has fallen
     loops        the goal is no better than at the beginning, and more steps come back to a place that had been left
-    idling       the same, and more steps stay where they were
     farmed       the same, and one part of the reward has grown to nearly all of what is paid
 
-Returns that have become nearly all alike (`collapse`) are told beside an alarm and raise none: an agent that first learns to do no harm,
-and the task later, is like that for a while.
+That more steps stay where they were (`idling`), and that returns have become nearly all alike (`collapse`), is told beside an alarm and
+raises none: an agent that first learns to do no harm, and the task later, is like that for a while.
 
 Statistics: two means are compared by Welch's z. Each look has a share of the risk `alpha`, 6 / (pi k)^2 of it for the k-th, cut evenly
 among the pairs that it is compared with; so the chance that the watch ever takes noise for a fall of the goal is at most `alpha`, however
@@ -33,7 +32,7 @@ PART = "part:"  # before the name of a part of the reward, among the figures of 
 FLOOR = 0.005  # of the standard error of a share: a few episodes that are all alike do not make it nought
 REACHED = 0.9  # of what counts as reached, from which the goal has no room to rise
 ONE_PART, GROWN, ALIKE = 0.8, 1.2, 0.05  # share of what is paid; times what it was; of the variance at first
-ALONE = frozenset({"loops", "idling", "farmed"})  # evidence that is enough for an alarm where the goal is flat
+ALONE = frozenset({"loops", "farmed"})  # evidence that is enough for an alarm where the goal is flat
 MORE = 0.1  # of the steps come back or stay, more than at first
 
 
@@ -201,7 +200,7 @@ class GoalWatch:
         first = pairs[0]
         if "goal" in first.means and _rose("return", first, now, z) and self._flat(first, now):
             said = evidence(first, now)
-            found |= {kind: (first, (words, *said.get("collapse", "").splitlines())) for kind, words in said.items() if kind in ALONE}
+            found |= {kind: (first, tuple(said.values())) for kind in said if kind in ALONE}
         return found
 
     def _level(self, pairs: int) -> float:
