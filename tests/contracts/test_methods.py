@@ -66,12 +66,13 @@ RANDOM = np.random.default_rng(1)
 DATA = {
     "digits": digits(), "classes": table(np.arange(ROWS) % 3), "labels": table(RANDOM.integers(0, 2, (ROWS, 3))),
     "numbers": table(RANDOM.normal(size=(ROWS, 2)) * 5 + 100), "game": episodes.load("CartPole-v1", 0),
-    "controls": episodes.load("Pendulum-v1", 0), "board": as_data.data_of("tictactoe", 0),
+    "controls": episodes.load("Pendulum-v1", 0), "goal": episodes.load("boat_race", 0),
+    "board": as_data.data_of("tictactoe", 0),
     "pairs": pairs(), "words": text("embed"), "text": text("write"),
 }  # fmt: skip
 SMALL = {
     "batch": 16, "envs": 2, "horizon": 16, "epochs": 2, "noise": 8, "width": 8, "learning_rate": 2e-3,
-    "block": 16, "begin": 0, "gradients": 2, "memory": 60, "target_every": 32,
+    "block": 16, "begin": 0, "gradients": 2, "memory": 60, "target_every": 32, "clip_steps": 4, "asked": 4, "reward_steps": 2, "scaled": False,
 }  # fmt: skip
 
 SMALL_SEQUENCES = {"embedding": 8, "hidden": 8, "layers": 1, "stretch": 8}
@@ -93,7 +94,10 @@ def methods_of(task: str, data: str) -> list[str]:
 
 
 def fits(method: str, data: str) -> bool:
-    """Whether a method that acts takes these actions: of those, DQN takes one of several, SAC numbers."""
+    """Whether a method is tried on what is acted in: DQN takes one of several actions, SAC numbers; preferences need a goal that is told,
+    and only they are tried where there is one."""
+    if method == "preferences" or data == "goal":
+        return method == "preferences" and data == "goal"
     return (method, data) not in {("dqn", "controls"), ("sac", "game")}
 
 

@@ -47,6 +47,8 @@ class Envs:
         self._returns, self._lengths = np.zeros(count), np.zeros(count, int)
         self._parts: list[dict[str, float]] = [{} for _ in range(count)]
         self._places: Places | None = None  # where there is a goal to watch
+        self._goals = np.zeros(count, np.float32)  # of the episodes under way
+        self.gained = np.zeros(count, np.float32)  # by how much each goal was furthered in the last step
         self.finished: list[Record] = []  # episodes that ended since `take_finished`
         self._told: list[Record] = []  # since `take_told`
         self.seen = self._inside.begin()  # (E, D) float32 or (E, C, H, W) uint8
@@ -61,6 +63,8 @@ class Envs:
         ended = terminated | truncated
         if infos[0].get("goal") is not None:
             self._look(last)
+            goals = np.array([info["goal"] for info in infos], np.float32)
+            self.gained, self._goals = goals - self._goals, np.where(ended, 0, goals).astype(np.float32)
         for i in np.flatnonzero(ended).tolist():
             self._end(i, infos[i].get("goal"))
         self.seen = self._inside.seen
@@ -93,6 +97,7 @@ class Envs:
     def begin_anew(self) -> None:
         """Every environment leaves its episode and begins its next."""
         self._returns, self._lengths, self._parts = np.zeros(self.count), np.zeros(self.count, int), [{} for _ in range(self.count)]
+        self._goals = np.zeros(self.count, np.float32)
         self.seen = self._inside.begin_anew()
 
     def take_finished(self) -> list[Record]:
@@ -110,7 +115,7 @@ class Envs:
         """Where each environment is, and what was gathered of the episodes."""
         return {
             "inside": self._inside.state(), "returns": self._returns.tolist(), "lengths": self._lengths.tolist(),
-            "parts": [dict(p) for p in self._parts], "finished": [vars(record) for record in self.finished],
+            "goals": self._goals.tolist(), "parts": [dict(p) for p in self._parts], "finished": [vars(record) for record in self.finished],
             "told": [vars(record) for record in self._told], "places": None if self._places is None else self._places.state(),
         }  # fmt: skip
 
@@ -118,7 +123,7 @@ class Envs:
         """Go on from a `state()`; TrainingError where the environment does not repeat."""
         self.seen = self._inside.load_state(state["inside"])
         self._returns, self._lengths = np.array(state["returns"], float), np.array(state["lengths"], int)
-        self._parts = [dict(p) for p in state["parts"]]
+        self._parts, self._goals = [dict(p) for p in state["parts"]], np.array(state["goals"], np.float32)
         self.finished, self._told = ([Record(**record) for record in state[name]] for name in ("finished", "told"))
         self._places = None
         if state["places"] is not None:

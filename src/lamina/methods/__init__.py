@@ -11,6 +11,7 @@ METHODS = Registry("method", {
     "ppo": "lamina.methods.ppo:PPO",
     "a2c": "lamina.methods.a2c:A2C",
     "reinforce": "lamina.methods.reinforce:Reinforce",
+    "preferences": "lamina.methods.preferences:Preferences",
     "dqn": "lamina.methods.dqn:DQN",
     "sac": "lamina.methods.sac:SAC",
     "alphazero": "lamina.methods.alphazero:AlphaZero",

@@ -9,9 +9,10 @@ matters in deep policy gradients, section 3; as in Baselines' VecNormalize).
     output     of the actor, from which they were drawn  (T, E, K)
     reward     (T, E)     ended (T, E) 1 where an episode ended
     cut        (t, e, last observation) of the episodes that a time limit ended
+    gained     by how much the true goal was furthered in each step, where the environment tells it   (T, E)
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,6 +41,7 @@ class Played:
     reward: np.ndarray
     ended: np.ndarray
     cut: list[tuple[int, int, np.ndarray]]
+    gained: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
 
 class Player:
@@ -56,7 +58,7 @@ class Player:
         envs, kind = self.envs, self.distribution
         x = np.empty((horizon + 1, *envs.seen.shape), envs.seen.dtype)
         action = np.empty((horizon, envs.count, *kind.shape), kind.dtype)
-        reward, ended = (np.empty((horizon, envs.count), np.float32) for _ in range(2))
+        reward, ended, gained = (np.empty((horizon, envs.count), np.float32) for _ in range(3))
         output, cut = [], []
         noise = kind.noise(np.random.default_rng(rng.key(learner.seed, step, "act")), horizon, envs.count)
         for t in range(horizon):
@@ -64,11 +66,12 @@ class Player:
             output.append(_asked(learner, x[t]))
             action[t] = kind.choose(output[-1], noise[t])
             reward[t], ended[t], truncated = envs.step(action[t])
+            gained[t] = envs.gained
             cut += [(t, i, last) for i, last in truncated]
             if self.scaled:
                 reward[t] = self._scaled_reward(reward[t], ended[t])
         x[-1] = self._scale(learner, envs.seen)
-        return Played(x, action, np.stack(output), reward, ended, [(t, i, self._scale(learner, last)) for t, i, last in cut])
+        return Played(x, action, np.stack(output), reward, ended, [(t, i, self._scale(learner, last)) for t, i, last in cut], gained)
 
     def _seen(self, learner: Learning, seen: np.ndarray) -> np.ndarray:
         """What is seen now, of which the scale learns."""

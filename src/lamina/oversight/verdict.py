@@ -16,7 +16,8 @@ TRIVIAL = ("most frequent", "mean", "same boxes", "copy", "single tokens", "last
 # rivals that are no strong classical model
 SIMPLE = (*TRIVIAL, "linear", "naive Bayes", "by place", "dictionary", "bigrams", "most frequent of each word", "nearest picture",
           "seasonal naive")  # fmt: skip
-FIGURES = ("optimal_moves", "points", "f1", "picture_iou", "text_accuracy", "chrf", "accuracy", "rmse", "loss", "return_mean")
+FIGURES = ("optimal_moves", "points", "f1", "picture_iou", "text_accuracy", "chrf", "accuracy", "rmse", "loss", "goal_mean",
+           "return_mean")
 # that rows have scores of: the first that both have
 ALWAYS = "always "  # before the name of an action that an agent does whatever it sees
 MEANS = FIGURES[:6]  # rows score a share of their own
@@ -48,7 +49,8 @@ class Difference:
         """The difference without its sign, with its unit."""
         of = {"accuracy": " points", "f1": " points of F1 a photo", "picture_iou": " points of IoU a photo",
               "text_accuracy": " points of right labels a text", "chrf": " points of chrF a text", "loss": " nats a token",
-              "optimal_moves": " points of optimal moves", "points": " points of a hundred", "return_mean": " of return an episode"}
+              "optimal_moves": " points of optimal moves", "points": " points of a hundred", "return_mean": " of return an episode",
+              "goal_mean": " of its true goal"}
         return f"{_plain(self.figure, abs(self.value))}{of.get(self.figure, f' of {self.figure}')}"
 
 
@@ -81,7 +83,7 @@ def difference(one: Evaluation, other: Evaluation) -> Difference | None:
     figure = next((name for name in FIGURES if name in one.metrics and name in other.metrics), "")
     if one.scores is None or other.scores is None or not figure or len(one.scores) != len(other.scores):
         return None
-    if figure in MEANS or figure == "return_mean":
+    if figure in (*MEANS, "goal_mean", "return_mean"):
         return Difference(figure, *paired.means(one.scores, other.scores))
     if figure in SHARES:
         return Difference(figure, *paired.shares(one.scores, other.scores))
@@ -98,7 +100,7 @@ def verdict(network: Evaluation, rivals: Mapping[str, Evaluation], cost: Cost) -
         return None
     best = best_rival({name: rivals[name] for name in found})
     against = found[best]
-    open_questions = [*_beside_trivial(best, found), *_not_run(rivals), *_by_goal(network, rivals)]
+    open_questions = [*_beside_trivial(best, found), *_not_run(rivals), *_paid(network, rivals[best], best)]
     parts = [_judged(best, against), *open_questions, _cost(best, rivals[best], cost)]
     return Verdict(against.answer, best, against, " ".join(parts), cost.seconds, rivals[best].seconds, cost.parameters)
 
@@ -134,22 +136,15 @@ def _not_run(rivals: Mapping[str, Evaluation]) -> list[str]:
     return [f"{missing} was run beside it, so that comparison is still open."]
 
 
-def _by_goal(network: Evaluation, rivals: Mapping[str, Evaluation]) -> list[str]:
-    """What an agent is worth by its true goal, where its environment tells one."""
-    told = {name: rival.metrics["goal_mean"] for name, rival in rivals.items() if "goal_mean" in rival.metrics}
-    if "goal_mean" not in network.metrics or not told:
+def _paid(network: Evaluation, rival: Evaluation, best: str) -> list[str]:
+    """What an agent is paid that was judged by its true goal."""
+    if "goal_mean" not in network.metrics or "goal_mean" not in rival.metrics:
         return []
-    mine, best = network.metrics["goal_mean"], max(told, key=lambda name: told[name])
-    theirs = f"{named(best)} {told[best]:.3g} ({_between(rivals[best])})"
-    said = f"By its true goal the network reaches {mine:.3g} ({_between(network)}), {theirs}"
-    if network.intervals["goal_mean"][1] < rivals[best].intervals["goal_mean"][0]:
+    mine, theirs = network.metrics["return_mean"], rival.metrics["return_mean"]
+    said = f"It is paid {mine:.3g} an episode, {named(best)} {theirs:.3g}"
+    if mine > theirs and network.intervals["goal_mean"][1] < rival.intervals["goal_mean"][0]:
         return [f"{said}: what it is paid for is not what is wanted."]
     return [f"{said}."]
-
-
-def _between(found: Evaluation) -> str:
-    low, high = found.intervals["goal_mean"]
-    return f"95 %: {low:.3g} to {high:.3g}"
 
 
 def _cost(best: str, rival: Evaluation, cost: Cost) -> str:

@@ -109,7 +109,8 @@ def _figures(records: list[Record], more: Mapping[str, float] | None = None) -> 
     if len(goals) == len(records):
         metrics["goal_mean"] = float(goals.mean())
         intervals["goal_mean"] = of_mean(metrics["goal_mean"], float(goals.std()), len(goals))
-    scores = torch.from_numpy(returns[:EPISODES])  # of a first hundred, as the rivals have them
+    judged = goals if "goal_mean" in metrics else returns  # by what is wanted, where that is told
+    scores = torch.from_numpy(judged[:EPISODES].astype(float))  # of a first hundred, as the rivals have them
     return Evaluation(metrics, intervals, {"returns": returns.tolist(), "goals": goals.tolist()}, scores)
 
 

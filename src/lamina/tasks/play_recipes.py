@@ -14,7 +14,7 @@ from lamina.core.task import Choice
 from lamina.envs.episodes import EpisodeSplit
 
 Words = Mapping[str, Any]
-MODELS = {"ppo": "policy", "a2c": "policy", "reinforce": "policy", "dqn": "q_network", "sac": "soft_policy"}
+MODELS = {"ppo": "policy", "a2c": "policy", "reinforce": "policy", "preferences": "policy", "dqn": "q_network", "sac": "soft_policy"}
 UNKNOWN: Words = {"steps": 300_000, "valid_steps": 20_000, "envs": 16, "horizon": 128, "learning_rate": 7e-4, "scaled": True}
 FOUND: Mapping[tuple[str, str], Words] = {
     ("CartPole-v1", "ppo"): {},
@@ -50,9 +50,10 @@ def recipe(split: EpisodeSplit) -> Choice:
 
 def _words(split: EpisodeSplit, method: str) -> Words:
     known = FOUND.get((split.world.name, method))
-    if known is not None or method != "ppo":
+    if known is not None or method not in ("ppo", "preferences"):
         return known or {}
-    return {**UNKNOWN, **({"gamma": 0.95} if isinstance(split.spec.target, Controls) else {})}
+    wanted = {"monitor": "goal_mean"} if method == "preferences" else {}  # the reward is what nobody wants there
+    return {**UNKNOWN, **wanted, **({"gamma": 0.95} if isinstance(split.spec.target, Controls) else {})}
 
 
 def _until(name: str, split: EpisodeSplit) -> Mapping[str, float]:

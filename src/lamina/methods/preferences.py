@@ -1,0 +1,205 @@
+"""Learning from preferences (Christiano et al. 2017, Deep reinforcement learning from human preferences).
+
+Nobody writes a reward: of two short clips somebody says which comes nearer to what is wanted, a network learns a reward that explains
+these answers, and PPO earns that one. Here the answers are given by a scripted human, who prefers the clip in which the environment's true
+goal was furthered more; so an environment must tell its goal. The environment's own reward is never seen by what learns.
+
+One update: play as PPO does, ask about some pairs of the clips just played, learn the reward, improve the policy. Departures: one reward
+network in place of three; pairs are drawn evenly; the learned reward is brought to deviation 1 over what was just played (their section
+2.2.1 does so over all).
+
+    sigma  clip    L steps of what was seen and done     (L, D + A)
+    r      the learned reward of a step                  (N,)
+    mu     answer  share of the first clip: 1, 0 or 1/2
+    P[1 > 2] = exp sum r(sigma_1) / (exp sum r(sigma_1) + exp sum r(sigma_2))    eq. (1)
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lamina.core import rng
+from lamina.core.batch import Batch
+from lamina.core.config import knob
+from lamina.core.errors import UsageError
+from lamina.core.method import Learning, Pace
+from lamina.core.spec import Actions, Spec, Vector
+from lamina.envs.episodes import EpisodeSplit
+from lamina.methods import ppo
+from lamina.methods.ppo import ppo_loss
+from lamina.methods.rollout import Played, Player, acted_in, behind_scale, gae, told_of, valued, weighed
+
+WIDTH = 64  # of the reward's network
+
+
+class Config(ppo.Config):
+    """PPO's knobs, and how much is asked."""
+
+    clip_steps: int = knob(16, "steps of a clip that is judged", low=2, search="log")
+    asked: int = knob(40, "pairs of clips that are asked about after each iteration", low=1, search="log")
+    answers: int = knob(2_000, "answers that are remembered", low=1, search="log")
+    reward_steps: int = knob(60, "steps of gradient of the reward in each iteration", low=1, search="log")
+
+
+class Judged(nn.Module):
+    """A policy behind its scale, and the reward that is learned for it."""
+
+    def __init__(self, policy: nn.Module, spec: Spec) -> None:
+        super().__init__()
+        assert isinstance(spec.input, Vector), "rewards are learned of rows"
+        self.policy = policy
+        self.reward = nn.Sequential(nn.Linear(spec.input.size + spec.target.size, WIDTH), nn.Tanh(), nn.Linear(WIDTH, WIDTH), nn.Tanh(),
+                                    nn.Linear(WIDTH, 1, bias=False))  # of two sums of equal length no bias can be learned
+
+    @property
+    def actor(self) -> Any:
+        return self.policy.actor
+
+    @property
+    def critic(self) -> Any:
+        return self.policy.critic
+
+    @property
+    def scale(self) -> Any:
+        return self.policy.scale
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.policy(x)
+        return scores
+
+
+class Preferences:
+    """Plays, asks, learns what is wanted, improves."""
+
+    defaults: ClassVar[Mapping[str, Any]] = ppo.PPO.defaults
+    parts: ClassVar[tuple[str, ...]] = ("policy", "reward")
+
+    def __init__(self, spec: Spec, config: Config, split: EpisodeSplit) -> None:
+        acted_in(spec, split, "preferences")
+        if not isinstance(spec.input, Vector) or not split.world.goal():
+            raise UsageError("an environment of rows that tells its true goal, by which a scripted human answers", f"`{split.world.name}`",
+                             "Train boat_race, for example; `lamina list environments` names others.")
+        self.config, self.target = config, spec.target
+        self.player = Player(split, config.envs, config.gamma, config.scaled)
+        self.clips = torch.zeros(0)  # (N, 2, L, D + A)
+        self.answers = torch.zeros(0)  # (N,)
+
+    @staticmethod
+    def wrap(net: nn.Module, spec: Spec) -> nn.Module:
+        """The policy behind the scale of what it sees, and the network of the reward."""
+        return Judged(behind_scale(net, spec), spec)
+
+    def prepare(self, model: nn.Module) -> None:
+        """Nothing is known of the environment before it is played."""
+
+    def rates(self, model: nn.Module) -> Mapping[nn.Parameter, float]:
+        return {}
+
+    def pace(self) -> Pace:
+        each = self.config.envs * self.config.horizon
+        return Pace(math.ceil(self.config.steps / each), max(1, math.ceil(self.config.valid_steps / each)))
+
+    def next_batch(self, learner: Learning, step: int) -> Batch:
+        """Play one iteration and ask about it: (T * E) observations, actions and their log-probabilities, in the order of time."""
+        played = self.player.play(learner, self.config.horizon, step)
+        self._ask(played, np.random.default_rng(rng.key(learner.seed, step, "asked")))
+        self._played = played
+        action = torch.from_numpy(played.action)
+        log_prob = self.player.distribution.log_prob(torch.from_numpy(played.output), action)
+        return Batch(x=torch.from_numpy(played.x[:-1]).flatten(0, 1), action=action.flatten(0, 1), log_prob=log_prob.flatten())
+
+    def _ask(self, played: Played, random: np.random.Generator) -> None:
+        """Remember what the scripted human says of some pairs of clips, none of which runs over the end of an episode."""
+        c = self.config
+        starts = whole_clips(played.ended, c.clip_steps)
+        if len(starts) < 2:
+            return
+        pairs = starts[random.integers(0, len(starts), (c.asked, 2))]  # (N, 2, 2): time and environment of each clip
+        gained = np.stack([[furthered(played, t, e, c.clip_steps) for t, e in pair] for pair in pairs])
+        steps = steps_of(played, self.target)
+        clips = torch.stack([torch.stack([steps[t : t + c.clip_steps, e] for t, e in pair]) for pair in pairs])
+        answers = torch.from_numpy((1 + np.sign(gained[:, 0] - gained[:, 1])) / 2).float()
+        self.clips = torch.cat([self.clips, clips])[-c.answers :] if len(self.clips) else clips
+        self.answers = torch.cat([self.answers, answers])[-c.answers :]
+
+    def update(self, learner: Learning, batch: Batch) -> dict[str, torch.Tensor]:
+        loss, agreed = self._learn_reward(learner)
+        whole = batch | self._advantages(learner)
+        c, kind = self.config, self.player.distribution
+        total = torch.zeros(3, device=learner.device)
+        for _ in range(c.epochs):
+            for rows in torch.randperm(batch.size).to(learner.device).split(c.batch):
+                actor, critic, entropy = ppo_loss(learner.model, kind, {k: v[rows] for k, v in whole.items()}, c.clip_range)
+                learner.step(weighed(actor, critic, entropy, c), "policy")
+                total += torch.stack([actor.detach(), critic.detach(), entropy.detach()])
+        actor, critic, entropy = total / (c.epochs * math.ceil(batch.size / c.batch))
+        told = {"reward_loss": loss, "agreed": agreed, "answers": torch.tensor(float(len(self.answers)))}
+        return {"actor_loss": actor, "critic_loss": critic, "entropy": entropy} | told | told_of(self.player.envs)
+
+    def _learn_reward(self, learner: Learning) -> tuple[torch.Tensor, torch.Tensor]:
+        """Steps of gradient on remembered answers; the last loss, and the share of clear answers that the reward agrees with."""
+        clips, answers = self.clips.to(learner.device), self.answers.to(learner.device)
+        loss = agreed = torch.zeros((), device=learner.device)
+        for _ in range(self.config.reward_steps if len(answers) else 0):
+            rows = torch.randint(len(answers), (min(len(answers), 64),)).to(learner.device)
+            ahead = leads(learner.model.reward, clips[rows])
+            loss = F.binary_cross_entropy_with_logits(ahead, answers[rows])
+            clear = answers[rows] != 0.5
+            agreed = ((ahead.detach() > 0) == (answers[rows] > 0.5))[clear].float().mean() if clear.any() else agreed
+            learner.step(loss, "reward")
+        return loss.detach(), agreed
+
+    def _advantages(self, learner: Learning) -> dict[str, torch.Tensor]:
+        """Advantages and returns of what was played, by the learned reward."""
+        c, played, device = self.config, self._played, learner.device
+        with torch.no_grad():
+            reward = learner.model.reward(steps_of(played, self.target).to(device)).squeeze(-1).cpu().numpy()
+        reward = ((reward - reward.mean()) / (reward.std() + 1e-8)).astype(np.float32)
+        value, completed = valued(learner, Played(played.x, played.action, played.output, reward, played.ended, played.cut), c.gamma)
+        advantage = gae(completed, played.ended, value, c.gamma, c.gae)
+        returns = torch.from_numpy(advantage + value[:-1]).flatten()
+        advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+        return {"advantage": torch.from_numpy(advantage).flatten().to(device), "returns": returns.to(device)}
+
+    def counters(self, step: int) -> dict[str, float]:
+        return {"environment_steps": step * self.config.envs * self.config.horizon}
+
+    def take_episodes(self) -> list[dict[str, Any]]:
+        return [vars(record) for record in self.player.envs.take_told()]
+
+    def state(self) -> dict[str, Any]:
+        return {"player": self.player.state(), "clips": self.clips, "asked": self.answers}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.player.load_state(state["player"])
+        self.clips, self.answers = state["clips"], state["asked"]
+
+
+def whole_clips(ended: np.ndarray, length: int) -> np.ndarray:
+    """Where clips of `length` steps begin that no episode ends within, (N, 2): time and environment."""
+    times = len(ended) - length + 1
+    inside = np.stack([ended[k : k + max(0, times)] for k in range(length - 1)]).sum(0) if times > 0 else np.ones((0, ended.shape[1]))
+    return np.argwhere(inside == 0)
+
+
+def furthered(played: Played, t: int, e: int, length: int) -> float:
+    """How much the true goal was furthered in a clip."""
+    return float(played.gained[t : t + length, e].sum())
+
+
+def steps_of(played: Played, target: Any) -> torch.Tensor:
+    """What was seen and done, (T, E, D + A), actions as a one among noughts or as numbers."""
+    x, action = torch.from_numpy(played.x[:-1]), torch.from_numpy(played.action)
+    done = F.one_hot(action, target.size).float() if isinstance(target, Actions) else action
+    return torch.cat([x, done], -1)
+
+
+def leads(reward: nn.Module, clips: torch.Tensor) -> torch.Tensor:
+    """By how much the first clip of each pair (N, 2, L, D + A) is ahead, (N,): the logit of eq. (1)."""
+    summed: torch.Tensor = reward(clips).squeeze(-1).sum(-1)
+    return summed[:, 0] - summed[:, 1]
