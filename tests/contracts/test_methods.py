@@ -72,7 +72,8 @@ DATA = {
 }  # fmt: skip
 SMALL = {
     "batch": 16, "envs": 2, "horizon": 16, "epochs": 2, "noise": 8, "width": 8, "learning_rate": 2e-3,
-    "block": 16, "begin": 0, "gradients": 2, "memory": 60, "target_every": 32, "clip_steps": 4, "asked": 4, "reward_steps": 2, "scaled": False,
+    "block": 16, "begin": 0, "gradients": 2, "memory": 60, "target_every": 32,
+    "clip_steps": 4, "asked": 4, "reward_steps": 2, "scaled": False,
 }  # fmt: skip
 
 SMALL_SEQUENCES = {"embedding": 8, "hidden": 8, "layers": 1, "stretch": 8}
