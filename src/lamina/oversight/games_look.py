@@ -99,7 +99,8 @@ def _contradictions(game: Game) -> list[Problem]:
         except LaminaError as error:
             wrong = [str(error)]
         if wrong:
-            means = {"symmetries": "What is learned of one position would be taught as another's.", "play": "Search would see wrong boards."}[name]
+            means = {"symmetries": "What is learned of one position would be taught as another's.",
+                     "play": "Search would see wrong boards."}[name]
             found.append(Problem(f"`{name}` contradicts the other functions", "serious", len(wrong), means, "Mend it.", tuple(wrong)))
     return found
 
@@ -149,7 +150,8 @@ def _uneven(played: Played) -> list[Problem]:
     if not won + lost or max(won, lost) < UNFAIR * (won + lost):
         return []
     who = "who begins" if won > lost else "who comes second"
-    means = f"Of random games that are not drawn, {who} wins {max(won, lost) / (won + lost):.0%}: there may be little for the other to find."
+    share = max(won, lost) / (won + lost)
+    means = f"Of random games that are not drawn, {who} wins {share:.0%}: there may be little for the other to find."
     do = "Check `winner`, or let the other side choose to swap after the first move."
     return [Problem("one side wins nearly always", "worth", 1, means, do)]
 
