@@ -41,7 +41,7 @@ class Node:
         self.proven = UNKNOWN if outcome == GOING else outcome * player
         if self.proven == UNKNOWN:
             logits, value = odd_judge(seen(board[None], np.array([player])))
-            self.prior, self.value = softmax(logits, allowed[None])[0], float(value[0])
+            self.prior, self.value = softmax(logits / np.float32(Constants().softness), allowed[None])[0], float(value[0])
         self.moves = [a for a in range(9) if allowed[a]]
         self.visits, self.total = dict.fromkeys(self.moves, 0), dict.fromkeys(self.moves, 0.0)
 

@@ -51,6 +51,7 @@ class Config(knobs.Config):
     cheap: float = knob(0.0, "share of the moves that are searched little and not learned from", low=0, high=0.95, search="linear")
     cheap_simulations: int = knob(16, "simulations for one of these moves", low=2)
     exploration: float = knob(1.5, "c_init: how much a move's prior counts against what it was found to be worth", low=0, search="log")
+    softness: float = knob(2.0, "what the logits of the policy are divided by in the search: more is tried than it would", low=1)
     root_noise: float = knob(0.25, "share of the priors at the root that is noise", low=0, high=1)
     alpha: float = knob(0.0, "of the noise's Dirichlet distribution; 0 takes 10 by the number of moves", low=0)
     temperature: float = knob(1.0, "of the choice among the moves at the start of a game", low=0.01)
@@ -148,7 +149,7 @@ class AlphaZero:
                      value=self.window["value"][rows].float())
 
     def _search(self, model: nn.Module, learner: Learning) -> Search:
-        return Search(self.game, judge_of(model, learner.device), Constants(first=self.config.exploration))
+        return Search(self.game, judge_of(model, learner.device), Constants(self.config.exploration, softness=self.config.softness))
 
     def _style(self) -> Style:
         c = self.config

@@ -12,6 +12,7 @@ WIDTH, HEIGHT, EDGE = 720, 300, 56
 COLOURS = {"train": "#c2662d", "valid": "#1f5fa8"}
 INK, PAPER, FAINT = "#222", "#fff", "#ddd"
 MOST_CLASSES = 30
+BESIDE = ("optimal_raw",)  # figures that are told in validation alone and drawn all the same
 
 Points = list[tuple[float, float]]
 
@@ -27,6 +28,7 @@ def curves(run: Run, monitor: str) -> str:
     """The monitored figure of the validation split, and every figure that training and validation share."""
     told = list(events.read(run.events_file))
     names = [monitor] + [n for n in _figures(told, "train") if n in _figures(told, "valid") and n != monitor]
+    names += [n for n in BESIDE if n in _figures(told, "valid") and n not in names]
     if len(names) == 1:
         names += [n for n in _figures(told, "train") if n.endswith("loss") or n == "return"][:2]
     panels = [_panel(name, {kind: _line(told, kind, name) for kind in COLOURS}, i) for i, name in enumerate(names)]

@@ -9,12 +9,13 @@ import torch
 
 from lamina.core.data import Data, batches
 from lamina.core.run import Run, replace
-from lamina.core.spec import Boxes, Classes, Labels, Mask, Numbers, Series, Spec
+from lamina.core.spec import Boxes, Classes, Labels, Mask, Moves, Numbers, Series, Spec
 from lamina.envs.episodes import EpisodeSplit
 from lamina.oversight.charts import reliability
 from lamina.oversight.confusions import Answers, confusions
 from lamina.oversight.errors_shown import by_class, numbers, worst
 from lamina.oversight.forecasts_shown import forecasts
+from lamina.oversight.games_report import of_game
 from lamina.oversight.goal_report import of_goal
 from lamina.oversight.page import Html, bullets, card, figure, page, section, table, tag
 from lamina.oversight.pictures import curves
@@ -93,6 +94,8 @@ def _curves(facts: Facts) -> Html:
 def _answers(facts: Facts) -> list[Html]:
     """What was said of the test rows: confusions, worst errors, classes one by one, or numbers against numbers."""
     kept, spec = facts.run.kept("test"), facts.spec
+    if isinstance(spec.target, Moves):
+        return of_game(facts.run, facts.result["test_details"])
     output = kept.get("output")
     if isinstance(spec.target, Boxes | Mask):
         if facts.data is None or output is None or len(output) != len(facts.data.test):

@@ -225,9 +225,9 @@ def _keep(run: Run, outcome: Outcome) -> None:
     } | outcome.judgement.to_json())  # fmt: skip
     remember(run, outcome.judgement, outcome.setup.data)
     draw_run(run, outcome.plan.monitor, outcome.test, outcome.setup.data.spec)
-    report.write(run, outcome.setup.data)
     for name, picture in outcome.setup.task.pictures(outcome.predictor, outcome.setup.data, outcome.plan.seed).items():
         run.draw(name, picture)
+    report.write(run, outcome.setup.data)
     if (memory := forgetting.of_model(outcome.predictor.model, outcome.setup.data.valid)) is not None:
         run.draw("memory.svg", memory)
 

@@ -108,7 +108,7 @@ class Search:
     def _judge(self, trees: Tree, games: np.ndarray, boards: np.ndarray, players: np.ndarray, allowed: np.ndarray) -> None:
         if len(games):
             logits, values = self._answers(boards, players)
-            tree.judge(trees, games, softmax(logits, allowed), values)
+            tree.judge(trees, games, softmax(logits / np.float32(self.how.softness), allowed), values)
 
     def _answers(self, boards: np.ndarray, players: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Logits (B, A) and values (B,): positions that were judged before are not judged again, nor the same one twice."""

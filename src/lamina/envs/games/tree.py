@@ -3,7 +3,7 @@ through self-play), of many games at once, as arrays.
 
 A simulation goes down each tree from its root by PUCT until it leaves it (`descend`), the position that it comes to is put into the
 tree (`grow`), and what it is worth goes up again (`back_up`). The rules of the game and the network are not known here.
-Departures: a move that was never tried is worth what its parent is, less a little (Leela Zero's first-play urgency), not 0;
+Departures: a move that was never tried is worth what its parent is (first-play urgency), not 0; priors are softer than the policy;
 what is proven is known for ever (Winands, Bjornsson & Saito 2008, Monte-Carlo tree search solver): a player with a winning move has
 won, a move whose worth is known is not searched again, and who has a certain draw is never said to be worse off (Cazenave & Saffidine
 2010, Score bounded Monte-Carlo tree search).
@@ -42,11 +42,13 @@ class Tree(NamedTuple):
 
 class Constants(NamedTuple):
     """`first` and `base`: c_init and c_base of the paper, whose c_init of 1.25 is for values from 0 to 1 and would be 2.5 here;
-    `urgency`: how much less than its parent a move is worth that was never tried."""
+    `urgency`: how much less than its parent a move is worth that was never tried; `softness`: what the network's logits are divided by, so
+    that what it is wrongly sure of is tried all the same (Leela Zero's policy temperature)."""
 
     first: float = 1.5
     base: float = 19652.0
-    urgency: float = 0.2
+    urgency: float = 0.0
+    softness: float = 2.0
 
 
 def planted(games: int, nodes: int, moves: int, cells: int) -> Tree:
