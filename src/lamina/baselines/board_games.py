@@ -84,10 +84,10 @@ def rivals(data: Data, untrained: Mover, simulations: int, key: int) -> dict[str
     bare = searching(Search(split.game, uniform(split.game.size)), simulations)
     players: dict[str, Mover] = {"random": at_random, "bare search": bare, "untrained network": untrained,
                                  "plain tree search": PlainSearch(split.game, Opponent.of(split.game).playouts)}
-    found = {}
+    found, quietly = {}, replace(split, meets=False)  # where positions tell enough, who knows as little or is the opponent meets nobody
     for name, player in players.items():
         start = time.perf_counter()
-        figures = rated(player, split, key)
+        figures = rated(player, quietly if name in ("bare search", "plain tree search") else split, key)
         if name == "random" and split.solved is not None:
             figures = _by_chance(figures, split.solved)
         found[name] = replace(figures, seconds=time.perf_counter() - start)
