@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lamina.core.data import Data
-from lamina.core.spec import Actions, Controls
+from lamina.core.spec import Actions, Controls, Moves
 from lamina.oversight.framing import Question
 from lamina.oversight.label_errors import Doubt
 from lamina.oversight.own_looks import own_look
@@ -79,6 +79,8 @@ class Look:
         meaning = self.data.meaning[: SHOWN["meaning"]]
         more = len(self.data.meaning) - len(meaning)
         played = isinstance(self.data.spec.target, Actions | Controls)
+        if isinstance(self.data.spec.target, Moves):
+            del sizes["train"]  # which is played
         parts = "episodes are played anew" if played else ", ".join(f"{count} {part}" for part, count in sizes.items())
         lines = [f"{self.word}: {self.kind}", *([f"  {self.data.sheet}"] if self.data.sheet else []), f"  {parts}"]
         return lines + [f"  {line}" for line in meaning] + ([f"  and {more} more such lines"] if more > 0 else [])

@@ -4,6 +4,7 @@ from lamina.core.errors import unknown
 from lamina.core.registry import Registry
 from lamina.data import DATASETS
 from lamina.envs import ENVS
+from lamina.envs.games import GAMES
 from lamina.methods import METHODS
 from lamina.models import MODELS
 from lamina.nn import ACTIVATIONS, INITS, LOSSES, NORMS
@@ -11,7 +12,7 @@ from lamina.optim import OPTIMIZERS, SCHEDULES
 from lamina.tasks import TASKS
 
 KINDS: dict[str, Registry] = {
-    "datasets": DATASETS, "environments": ENVS, "models": MODELS, "methods": METHODS, "tasks": TASKS, "norms": NORMS,
+    "datasets": DATASETS, "environments": ENVS, "games": GAMES, "models": MODELS, "methods": METHODS, "tasks": TASKS, "norms": NORMS,
     "activations": ACTIVATIONS, "optimizers": OPTIMIZERS, "losses": LOSSES, "schedules": SCHEDULES, "inits": INITS,
 }  # fmt: skip
 
