@@ -16,7 +16,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 RANKS = {
     "core": 0, "optim": 1, "nn": 1, "data": 1, "envs": 1, "metrics": 1, "plan": 2, "loop": 3,
     "models": 2, "methods": 2, "search": 2, "baselines": 2, "tasks": 3, "export": 3, "oversight": 3, "verbs": 4,
-    "cli": 5, "commands": 5, "terminal": 5, "model": 5, "estimators": 5, "studio": 5, "__init__": 0,
+    "cli": 5, "commands": 5, "terminal": 5, "model": 5, "estimators": 5, "studio": 5, "watching": 5, "__init__": 0,
 }  # fmt: skip
 FORBIDDEN = {"utils", "util", "helpers", "common", "misc", "manager", "base2"}
 PUBLIC = ["Classifier", "LaminaError", "Model", "Regressor", "__version__", "load", "load_run", "look"]
@@ -28,7 +28,7 @@ FLAGS = {
     },
     "evaluate": {"--json", "--device", "--episodes"},
     "predict": {"--json", "--device", "--csv", "--out", "--why", "--smooth"},
-    "play": {"--json", "--device", "--second", "--seed"},
+    "play": {"--json", "--device", "--second", "--seed", "--steer"},
     "compare": {"--json", "--device"},
     "report": {"--json", "--device"},
     "list": {"--json"},

@@ -177,18 +177,19 @@ def predict(run: Path, inputs: Words, as_csv: bool, as_json: bool, **options: An
 
 
 @main.command("play", help=VERBS["play"], context_settings=SETTINGS)
-@click.argument("what", metavar="RUN|GAME")
-@click.argument("words", nargs=-1, metavar="[KNOB=VALUE|my_game.py]...")
+@click.argument("what", metavar="RUN|GAME|ENVIRONMENT")
+@click.argument("words", nargs=-1, metavar="[KNOB=VALUE|my_game.py|my_env.py]...")
 @click.option("--second", is_flag=True, help="Let the other side begin.")
-@click.option("--seed", default=0, show_default=True, help="Every draw of the other side follows from it.")
+@click.option("--steer", is_flag=True, help="Steer in the place of a run's agent; what you reach stands in its report.")
+@click.option("--seed", default=0, show_default=True, help="Every draw of the other side, or of the environment, follows from it.")
 @_shared
-def play(what: str, words: Words, second: bool, seed: int, as_json: bool, device: str) -> None:
+def play(what: str, words: Words, as_json: bool, **options: Any) -> None:
     from lamina import terminal
     from lamina.verbs.play import Table
     from lamina.verbs.play import play as sit_down
 
     screen = terminal.Screen(as_json)
-    screen.played(sit_down(Table(what, words, screen.say, screen.hear, second, device, seed)))
+    screen.played(sit_down(Table(what, words, screen.say, screen.hear, **options, **screen.stage())))
 
 
 @main.command("compare", help=VERBS["compare"], context_settings=SETTINGS)

@@ -5,6 +5,7 @@ import json
 import logging
 import math
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterable
@@ -150,6 +151,23 @@ class Screen:
             self.out.flush()
         return sys.stdin.readline() or None
 
+    def stage(self) -> dict[str, Any]:
+        """Where frames are shown and keys are read, on a terminal; nothing elsewhere."""
+        if not (self.live and sys.stdin.isatty()):
+            return {}
+        from lamina.watching import CLEAR, Keys
+
+        self.out.write(CLEAR)
+        return {"show": self._show, "keys": Keys}
+
+    def _show(self, frame: Any, line: str) -> None:
+        from lamina.watching import FRAMES_A_SECOND, HOME, blocks
+
+        size = shutil.get_terminal_size()
+        self.out.write(f"{HOME}{blocks(frame, size.columns, size.lines - 3)}\n\x1b[2K{line}\n")
+        self.out.flush()
+        time.sleep(1 / FRAMES_A_SECOND / 4)
+
     def played(self, found: dict[str, Any]) -> None:
         """What came of a game."""
         if self.as_json:
@@ -181,7 +199,8 @@ class Screen:
             self._line(f"       {line}")
         for line in data.account.lines():
             self._line(f"       {line}")
-        self._line(f"       {len(data.train)} to train, {len(data.valid)} to validate, {len(data.test)} kept for the test")
+        training = str(len(data.train)) if len(data.train) else "games are played anew"
+        self._line(f"       {training} to train, {len(data.valid)} to validate, {len(data.test)} kept for the test")
         best = "least" if plan.monitor in LOWER_IS_BETTER else "most"
         self._line(f"task   {setup.task.name}: best = {best} {plan.monitor} on the validation split")
         self._line(f"model  {setup.choice.model} x {setup.choice.method}, {count:,} parameters")

@@ -1,6 +1,7 @@
 """Whole episodes played by a given policy: many at once for a figure, one with pictures to look at."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,22 +34,24 @@ class _Sums:
     def __init__(self, count: int) -> None:
         self.going = np.ones(count, bool)
         self._returns, self._lengths = np.zeros(count), np.zeros(count, int)
-        self._goals: list[float | None] = [None] * count
-        self._parts: list[dict[str, float]] = [{} for _ in range(count)]
+        self._goals = np.full(count, np.nan)  # where none is told
+        self._parts: dict[str, np.ndarray] = {}
 
     def add(self, reward: np.ndarray, over: np.ndarray) -> None:
         self._returns += reward * self.going
         self._lengths += self.going
         self.going = self.going & ~over
 
-    def tell(self, i: int, goal: Any, parts: dict[str, Any]) -> None:
-        self._goals[i] = None if goal is None else float(goal)
+    def tell(self, those: Any, goal: Any, parts: Mapping[str, Any]) -> None:
+        """Goals and parts of the reward of `those` episodes, whose numbers or a mask it is."""
+        self._goals[those] = np.nan if goal is None else goal
         for name, value in parts.items():
-            self._parts[i][name] = self._parts[i].get(name, 0.0) + float(value)
+            self._parts.setdefault(name, np.zeros(len(self.going)))[those] += value
 
     def records(self) -> list[Record]:
-        rows = zip(self._returns.tolist(), self._lengths.tolist(), self._goals, self._parts, strict=True)
-        return [Record(*row) for row in rows]
+        goals = [None if math.isnan(goal) else goal for goal in self._goals.tolist()]
+        parts = [{name: float(sums[i]) for name, sums in self._parts.items()} for i in range(len(goals))]
+        return [Record(*row) for row in zip(self._returns.tolist(), self._lengths.tolist(), goals, parts, strict=True)]
 
 
 def _on_arrays(act: Act, split: EpisodeSplit, draw: int, count: int) -> list[Record]:
@@ -60,8 +63,8 @@ def _on_arrays(act: Act, split: EpisodeSplit, draw: int, count: int) -> list[Rec
     shape = dynamics.action_space.shape or ()
     while sums.going.any():
         told, cut = advance(dynamics, state, spaces.in_units(act(dynamics.observe(state)), split.spec.target, shape))
-        for i in np.flatnonzero(sums.going):
-            sums.tell(int(i), told.goal[i], {name: part[i] for name, part in told.parts.items()})
+        live = sums.going
+        sums.tell(live, told.goal[live], {name: part[live] for name, part in told.parts.items()})
         sums.add(told.reward, told.ended | cut)
     return sums.records()
 

@@ -1,6 +1,7 @@
 """play: sit down at it yourself. Which file does that is told by what the run learned, or what the word names."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from lamina.verbs.data import load_data
 
 PLAYS = Registry("kind of play", {
     "moves": "lamina.verbs.play_game:play_game",
+    "actions": "lamina.verbs.play_env:play_env",
+    "controls": "lamina.verbs.play_env:play_env",
 })  # fmt: skip
 # by the kind of a spec's target: each takes the Table and gives what is told at the end, plain values
 
@@ -21,7 +24,8 @@ PLAYS = Registry("kind of play", {
 class Table:
     """Where one plays: the word, a run or DATA; other words; where lines are said and heard; whether the other side begins.
 
-    `hear` gives a line of the user's, None where there are no more.
+    `hear` gives a line of the user's, None where there are no more; `show` draws a frame with a line below it, None where nothing can be
+    drawn; `keys` is a context whose keys are asked one by one, of None where there is no keyboard. `steer`: in the place of a run's agent.
     """
 
     word: str
@@ -31,6 +35,9 @@ class Table:
     second: bool = False
     device: str = "auto"
     seed: int = 0
+    steer: bool = False
+    show: Callable[[Any, str], None] | None = None
+    keys: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     @property
     def run(self) -> Path | None:
