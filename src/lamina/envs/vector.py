@@ -4,6 +4,7 @@ That state is small, true of any environment that repeats, and checked when it i
 arrays, all at once, and keep these arrays instead.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +16,9 @@ from lamina.envs.episodes import EpisodeSplit
 from lamina.envs.places import Places
 from lamina.envs.world import World
 
-# reward, terminated and truncated (E,), what else is told of each, and what was seen last of those that ended
-Step = tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]], dict[int, np.ndarray]]
+# reward, terminated and truncated (E,); how far each goal is reached (E,), NaN where none is told, and the parts of the reward (E,) by
+# name; what was seen last of those that ended
+Step = tuple[np.ndarray, np.ndarray, np.ndarray, tuple[np.ndarray, dict[str, np.ndarray]], dict[int, np.ndarray]]
 Cut = list[tuple[int, np.ndarray]]  # environments whose episode was truncated, and what was seen last
 
 
@@ -45,7 +47,7 @@ class Envs:
         self.split, self.count = split, count
         self._inside = _inside(split, count)
         self._returns, self._lengths = np.zeros(count), np.zeros(count, int)
-        self._parts: list[dict[str, float]] = [{} for _ in range(count)]
+        self._parts: dict[str, np.ndarray] = {}
         self._places: Places | None = None  # where there is a goal to watch
         self._goals = np.zeros(count, np.float32)  # of the episodes under way
         self.gained = np.zeros(count, np.float32)  # by how much each goal was furthered in the last step
@@ -55,18 +57,18 @@ class Envs:
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, Cut]:
         """Act, (E,) int or (E, A) of -1 to 1; returns reward (E,), ended (E,) 0 or 1, and (i, last observation) of the truncated ones."""
-        reward, terminated, truncated, infos, last = self._inside.step(actions)
+        reward, terminated, truncated, (goals, parts), last = self._inside.step(actions)
         self._refuse_nan(reward)
         self._returns += reward
         self._lengths += 1
-        self._add_parts(infos)
+        for name, part in parts.items():
+            self._parts[name] = self._parts.get(name, np.zeros(self.count)) + part
         ended = terminated | truncated
-        if infos[0].get("goal") is not None:
+        if not np.isnan(goals[0]):
             self._look(last)
-            goals = np.array([info["goal"] for info in infos], np.float32)
             self.gained, self._goals = goals - self._goals, np.where(ended, 0, goals).astype(np.float32)
         for i in np.flatnonzero(ended).tolist():
-            self._end(i, infos[i].get("goal"))
+            self._end(i, float(goals[i]))
         self.seen = self._inside.seen
         return reward, ended.astype(np.float32), [(int(i), last[int(i)]) for i in np.flatnonzero(truncated & ~terminated)]
 
@@ -81,22 +83,18 @@ class Envs:
             self._places = Places(self.count, int(np.prod(seen.shape[1:])))
         self._places.see(seen)
 
-    def _end(self, i: int, goal: Any) -> None:
+    def _end(self, i: int, goal: float) -> None:
         been = self._places.over(i) if self._places else None
-        back, still = been or (None, None)
-        self.finished.append(Record(float(self._returns[i]), int(self._lengths[i]), None if goal is None else float(goal), self._parts[i],
-                                    back, still))
-        self._returns[i], self._lengths[i], self._parts[i] = 0, 0, {}
-
-    def _add_parts(self, infos: list[dict[str, Any]]) -> None:
-        for sums, info in zip(self._parts, infos, strict=True):
-            if "parts" in info:
-                for name, value in info["parts"].items():
-                    sums[name] = sums.get(name, 0.0) + float(value)
+        parts = {name: float(sums[i]) for name, sums in self._parts.items()}
+        self.finished.append(Record(float(self._returns[i]), int(self._lengths[i]), None if math.isnan(goal) else goal, parts,
+                                    *(been or (None, None))))
+        self._returns[i], self._lengths[i] = 0, 0
+        for sums in self._parts.values():
+            sums[i] = 0
 
     def begin_anew(self) -> None:
         """Every environment leaves its episode and begins its next."""
-        self._returns, self._lengths, self._parts = np.zeros(self.count), np.zeros(self.count, int), [{} for _ in range(self.count)]
+        self._returns, self._lengths, self._parts = np.zeros(self.count), np.zeros(self.count, int), {}
         self._goals = np.zeros(self.count, np.float32)
         self.seen = self._inside.begin_anew()
 
@@ -115,7 +113,8 @@ class Envs:
         """Where each environment is, and what was gathered of the episodes."""
         return {
             "inside": self._inside.state(), "returns": self._returns.tolist(), "lengths": self._lengths.tolist(),
-            "goals": self._goals.tolist(), "parts": [dict(p) for p in self._parts], "finished": [vars(record) for record in self.finished],
+            "goals": self._goals.tolist(), "parts": {name: sums.tolist() for name, sums in self._parts.items()},
+            "finished": [vars(record) for record in self.finished],
             "told": [vars(record) for record in self._told], "places": None if self._places is None else self._places.state(),
         }  # fmt: skip
 
@@ -123,7 +122,7 @@ class Envs:
         """Go on from a `state()`; TrainingError where the environment does not repeat."""
         self.seen = self._inside.load_state(state["inside"])
         self._returns, self._lengths = np.array(state["returns"], float), np.array(state["lengths"], int)
-        self._parts, self._goals = [dict(p) for p in state["parts"]], np.array(state["goals"], np.float32)
+        self._parts, self._goals = {name: np.array(sums) for name, sums in state["parts"].items()}, np.array(state["goals"], np.float32)
         self.finished, self._told = ([Record(**record) for record in state[name]] for name in ("finished", "told"))
         self._places = None
         if state["places"] is not None:
@@ -169,18 +168,19 @@ class _OneByOne:
 
     def step(self, actions: np.ndarray) -> Step:
         reward, stop, cut = np.zeros(self.count, np.float32), np.zeros(self.count, bool), np.zeros(self.count, bool)
-        infos: list[dict[str, Any]] = []
-        last: dict[int, np.ndarray] = {}
+        goals, parts, last = np.full(self.count, np.nan, np.float32), dict[str, np.ndarray](), dict[int, np.ndarray]()
         for i, action in enumerate(spaces.in_units(actions, self.split.spec.target, self._shape)):
             seen, reward[i], stop[i], cut[i], info = self._act(i, action)
-            infos.append(info)
+            goals[i] = info.get("goal", np.nan)
+            for name, part in info.get("parts", {}).items():
+                parts.setdefault(name, np.zeros(self.count))[i] = part
             self._actions[i].append(action.tolist())
             if stop[i] or cut[i]:
                 last[i] = seen
                 self._episode[i] += self.count
                 seen = self._reset(i)
             self.seen[i] = seen
-        return reward, stop, cut, infos, last
+        return reward, stop, cut, (goals, parts), last
 
     def _act(self, i: int, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         step = len(self._actions[i]) + 1
@@ -237,8 +237,7 @@ class _OnArrays:
     def step(self, actions: np.ndarray) -> Step:
         done = self._many.step(spaces.in_units(actions, self._target, self._shape))
         told = done.told
-        infos = [{"goal": told.goal[i], "parts": {name: part[i] for name, part in told.parts.items()}} for i in range(len(done.cut))]
-        return told.reward, told.ended, done.cut, infos, {int(i): done.last[i] for i in np.flatnonzero(done.over)}
+        return told.reward, told.ended, done.cut, (told.goal, told.parts), {int(i): done.last[i] for i in np.flatnonzero(done.over)}
 
     def state(self) -> dict[str, Any]:
         return self._many.state()
