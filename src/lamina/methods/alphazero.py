@@ -2,9 +2,11 @@
 
 One update is one iteration: the network plays whole games against itself, each move by a tree search that it guides; then it
 learns from mini-batches of the positions of the last games what the search found (pi) and how games ended (z). Departures: playing and
-learning take turns where the paper does both side by side; positions are turned and mirrored by the game's symmetries (as in AlphaGo
-Zero, Silver et al. 2017); a position is worth the mean of z and what the search thought of it (Oracle's Lessons from AlphaZero, 2018);
-games may begin with some random moves; `gate` brings AlphaGo Zero's evaluation back: a network plays only once it beats the one that did.
+learning take turns where the paper does both side by side; the policy learns itself, better by the values that the search found (Danihelka
+et al. 2022), where the paper has it learn the visits (`target=visits`); positions are turned and mirrored by the game's symmetries (as in
+AlphaGo Zero, Silver et al. 2017); a position is worth the mean of z and what the search thought of it (Oracle's Lessons from AlphaZero,
+2018); games may begin with some random moves, and some plies are searched little and not learned from (Wu 2019); `gate` brings AlphaGo
+Zero's evaluation back: a network plays only once it beats the one that did.
 
     s  x       boards as who is to move sees them  (B, 2, H, W)    A  moves
     pi y       how the search shared itself        (B, A)          p, v  what the network says
