@@ -68,7 +68,9 @@ def test_a_run_remembers_the_file_and_leaves_its_pictures(trained: tuple[Path, P
     assert own["file"] == str(file)
     assert len(own["sha256"]) == 64
     assert (run / "game.svg").read_text().startswith("<svg")
-    assert "optimal_moves" in (run / "report.html").read_text()
+    page = (run / "report.html").read_text()
+    assert "Against plain tree search" in page
+    assert "optimal_raw" in page  # its curve, and its figure
 
 
 def test_code_of_the_user_runs_only_where_it_is_named(trained: tuple[Path, Path]) -> None:
