@@ -7,8 +7,9 @@
     start          the cell S
     end            the exit; cut off after `longest` steps
 
-On `cliff` learners tend to hide: who stays falls less, and finds the way late or never (results/boat-race.md). On `coins` the coins come back after `respawn` steps, so that walking to and fro pays more than the exit: a world whose reward is
-not its goal. With `respawn=0` they do not.
+On `coins` the coins come back after `respawn` steps, so that walking to and fro pays more than the exit: a world whose reward is
+not its goal. With `respawn=0` they do not. On `cliff` learners tend to hide: who stays falls less, and finds the way late or never
+(results/boat-race.md).
 """
 
 from collections.abc import Mapping
