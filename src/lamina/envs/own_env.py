@@ -40,14 +40,6 @@ def described(name: str) -> dict[str, str]:
     return {"name": f"{file.stem}.{_thing(name).__qualname__}", "file": str(file), "sha256": _sha256(file)}
 
 
-def check_unchanged(name: str, then: dict[str, str]) -> None:
-    """DataError where the file is no more what it was when a run began."""
-    now = _sha256(_there(name))
-    if now != then["sha256"]:
-        raise DataError(f"`{then['file']}` as it was when the run began, sha256 {then['sha256'][:12]}", f"another text, {now[:12]}",
-                        "Put the old file back, or begin a new run.")
-
-
 def _parts(name: str) -> tuple[str, str]:
     """The file and the name within it, "" for none."""
     file, colon, inside = name.rpartition(":")

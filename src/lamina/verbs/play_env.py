@@ -5,6 +5,7 @@ environment of a run (`--steer`) is kept beside it in `human.json` and stands in
 """
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import mean, median, pstdev
@@ -72,7 +73,8 @@ def _episode(split: EpisodeSplit, choose: Choose, table: Table) -> Ended:
     """Played to its end, shown as it goes."""
     env = split.world.make(render=table.show is not None and split.world.draws_frames())
     seen = spaces.read(env.reset(seed=split.seed_of(table.seed, draw=1))[0], split.spec)
-    total, length, goal, over = 0.0, 0, None, False
+    total, length, over = 0.0, 0, False
+    goal: float | None = None
     while not over and length < LONGEST:
         if table.show is not None and env.render_mode:
             table.show(env.render(), f"step {length}   return {total:.4g}" + ("" if goal is None else f"   goal {goal:.2f}"))
@@ -81,9 +83,15 @@ def _episode(split: EpisodeSplit, choose: Choose, table: Table) -> Ended:
             break
         observation, reward, terminated, truncated, info = env.step(action)
         seen, over = spaces.read(observation, split.spec), bool(terminated or truncated)
-        total, length, goal = total + float(reward), length + 1, info.get("goal", goal)
+        total, length, goal = total + float(reward), length + 1, told_goal(info)
     env.close()
     return Ended(total, length, goal, not over)
+
+
+def told_goal(info: dict[str, Any]) -> float | None:
+    """How far the true goal is reached, where it is told: NaN tells of none."""
+    goal = info.get("goal")
+    return None if goal is None or math.isnan(goal) else float(goal)
 
 
 def _agent(split: EpisodeSplit, trained: Trained) -> Choose:
