@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from lamina.baselines.board_games import rated, rivals
 from lamina.baselines.perfect import Perfect
 from lamina.core.config import config_of
 from lamina.core.data import Data
@@ -18,6 +19,7 @@ from lamina.envs.games.self_play import Style, drawn, self_play
 from lamina.envs.games.solved import solve
 from lamina.methods import METHODS
 from lamina.methods.alphazero import AlphaZero, losses, of_games
+from lamina.oversight.verdict import Cost, difference, verdict
 from lamina.verbs.request import Request
 from lamina.verbs.setup import Setup, prepare
 
@@ -196,3 +198,18 @@ def test_the_perfect_player_never_loses() -> None:
 def test_knobs_have_help() -> None:
     for field in config_of(METHODS["alphazero"]).model_fields.values():
         assert field.description
+
+
+def test_rivals_are_compared_by_what_they_share() -> None:
+    """A game that is solved whole by its positions, another by points against tree search, of which that itself makes half."""
+    for whole in (True, False):
+        whole_data = data_of("tictactoe", 0)
+        some: Any = replace(whole_data.test, whole=whole, solved=whole_data.test.solved.some(np.arange(0, 4520, 30)))  # type: ignore[attr-defined]
+        found = rivals(replace(whole_data, test=some), at_random, 4, 0)
+        mine = rated(at_random, some, 1)
+        figure = "optimal_moves" if whole else "points"
+        assert difference(mine, found["random"]).figure == figure  # type: ignore[union-attr]
+        assert (difference(mine, found["bare search"]) is None) != whole
+        assert ("points" in found["random"].metrics) != whole
+        said = verdict(mine, found, Cost(1.0, 1))
+        assert said is not None and said.answer == "worse" and said.rival == "plain tree search"

@@ -46,7 +46,8 @@ class Opponent:
 
 
 def rated(player: Mover, split: GameSplit, key: int) -> Evaluation:
-    """All figures of a player: on the solved positions where there are any, and against plain tree search."""
+    """All figures of a player: on the solved positions where there are any, and against plain tree search. It is compared with others by
+    the positions of a game that is solved whole, else by its games."""
     metrics, intervals, details, scores = dict[str, float](), dict[str, tuple[float, float]](), dict[str, Any](), None
     if split.meets or split.solved is None:
         opponent = Opponent.of(split.game)
@@ -59,7 +60,9 @@ def rated(player: Mover, split: GameSplit, key: int) -> Evaluation:
         right = split.solved.right(player(split.solved.boards, split.solved.players, split.solved.allowed, key))
         metrics = _shares(split.solved, right) | metrics
         intervals = {"optimal_moves": wilson(int(right.sum()), len(right))} | intervals
-        scores = right
+        if split.whole or scores is None:  # else games say more than positions
+            metrics.pop("points", None)
+            scores = right
     return Evaluation(metrics, intervals, details, None if scores is None else torch.from_numpy(scores).float())
 
 
@@ -88,17 +91,26 @@ def rivals(data: Data, untrained: Mover, simulations: int, key: int) -> dict[str
     for name, player in players.items():
         start = time.perf_counter()
         figures = rated(player, quietly if name in ("bare search", "plain tree search") else split, key)
+        if name == "plain tree search" and not split.whole:
+            figures = _even(figures, Opponent.of(split.game).games)
         if name == "random" and split.solved is not None:
-            figures = _by_chance(figures, split.solved)
+            figures = _by_chance(figures, split)
         found[name] = replace(figures, seconds=time.perf_counter() - start)
     return found
 
 
-def _by_chance(figures: Evaluation, solved: Solved) -> Evaluation:
-    """Random moves are judged by their chances, not by one draw."""
-    scores = solved.optimal.sum(1) / solved.allowed.sum(1)
-    return replace(figures, metrics=figures.metrics | {"optimal_moves": float(scores.mean())}, intervals={
-        name: bounds for name, bounds in figures.intervals.items() if name != "optimal_moves"}, scores=torch.from_numpy(scores).float())
+def _even(figures: Evaluation, games: int) -> Evaluation:
+    """Whoever meets itself makes half of the points."""
+    return replace(figures, metrics=figures.metrics | {"points": 0.5}, scores=torch.full((games,), 0.5))
+
+
+def _by_chance(figures: Evaluation, split: GameSplit) -> Evaluation:
+    """Random moves are judged by their chances on the solved positions, not by one draw."""
+    assert split.solved is not None, "asked for only where there are any"
+    shares = split.solved.optimal.sum(1) / split.solved.allowed.sum(1)
+    intervals = {name: bounds for name, bounds in figures.intervals.items() if name != "optimal_moves"}
+    scores = torch.from_numpy(shares).float() if split.whole else figures.scores
+    return replace(figures, metrics=figures.metrics | {"optimal_moves": float(shares.mean())}, intervals=intervals, scores=scores)
 
 
 def network_figures(search: Search, solved: Solved, simulations: int) -> dict[str, float]:

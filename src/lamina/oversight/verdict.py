@@ -16,7 +16,7 @@ TRIVIAL = ("most frequent", "mean", "same boxes", "copy", "single tokens", "last
 # rivals that are no strong classical model
 SIMPLE = (*TRIVIAL, "linear", "naive Bayes", "by place", "dictionary", "bigrams", "most frequent of each word", "nearest picture",
           "seasonal naive")  # fmt: skip
-FIGURES = ("optimal_moves", "points", "f1", "picture_iou", "text_accuracy", "chrf", "accuracy", "rmse", "loss", "goal_mean",
+FIGURES = ("points", "optimal_moves", "f1", "picture_iou", "text_accuracy", "chrf", "accuracy", "rmse", "loss", "goal_mean",
            "return_mean")
 # that rows have scores of: the first that both have
 ALWAYS = "always "  # before the name of an action that an agent does whatever it sees
