@@ -204,7 +204,7 @@ def test_rivals_are_compared_by_what_they_share() -> None:
     """A game that is solved whole by its positions, another by points against tree search, of which that itself makes half."""
     for whole in (True, False):
         whole_data = data_of("tictactoe", 0)
-        some: Any = replace(whole_data.test, whole=whole, solved=whole_data.test.solved.some(np.arange(0, 4520, 30)))  # type: ignore[attr-defined]
+        some: Any = replace(whole_data.test, whole=whole, solved=whole_data.test.solved.some(np.arange(0, 4520, 90)))  # type: ignore[attr-defined]
         found = rivals(replace(whole_data, test=some), at_random, 4, 0)
         mine = rated(at_random, some, 1)
         figure = "optimal_moves" if whole else "points"
