@@ -164,13 +164,13 @@ def test_many_small_pictures_are_learned_anew(monkeypatch: pytest.MonkeyPatch) -
     """By a network of three halvings; few of them, or another model that is asked for, as photos are."""
     few = TASKS["detect"]().choose(load(), "good")
     assert "backbone" not in few.words
-    assert few.beside("faster_rcnn", {}) is few
+    assert few.beside("faster_rcnn", "", {}) is few
     monkeypatch.setattr(scene_recipes, "MANY", FEW["train"])
     many = TASKS["detect"]().choose(load(), "good")
     assert many.words["backbone"] == "compact"
-    assert many.beside("", {}) is many.beside("ssd", {"backbone": "compact"}) is many
-    assert many.beside("faster_rcnn", {}).words == few.words
-    assert many.beside("", {"model.backbone": "efficientnet_lite0"}).words == few.words
+    assert many.beside("", "", {}) is many.beside("ssd", "", {"backbone": "compact"}) is many
+    assert many.beside("faster_rcnn", "", {}).words == few.words
+    assert many.beside("", "", {"model.backbone": "efficientnet_lite0"}).words == few.words
     setup = prepare(Request(data=load(), words={"epochs": 1}))
     assert setup.origin == "from scratch"
     assert setup.configs["model"].backbone == "compact"  # type: ignore[attr-defined]

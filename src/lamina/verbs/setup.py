@@ -48,7 +48,9 @@ def prepare(request: Request) -> Setup:
     data_config, rest = _data_config(request)
     data = request.data if isinstance(request.data, Data) else load_data(request.data, data_config, request.seed, request.task)
     task = pick_task(request.task, data.spec)
-    chosen = task.choose(data, request.quality).beside(request.model, request.method, request.words)
+    picked = task.choose(data, request.quality)
+    _refuse_without_rows(data, request.method, picked)
+    chosen = picked.beside(request.model, request.method, request.words)
     found = start.find(request, chosen)
     choice = start.settle(request, chosen, found, data)
     if request.net is not None:
@@ -68,6 +70,12 @@ def prepare(request: Request) -> Setup:
     assert isinstance(settings, optim.Config)
     learner = optim.Learner(model, settings, method.parts, request.seed, device, method.rates(model))
     return Setup(data, task, choice, configs, method, learner, origin, anew)
+
+
+def _refuse_without_rows(data: Data, method: str, picked: Choice) -> None:
+    """A game has no rows: whoever names a method that learns from rows hears of the one that plays."""
+    if len(data.train) == 0 and method in METHODS and method not in (picked.method, *picked.methods):
+        raise UsageError(f"rows to learn from for `{method}`", f"`{data.name}`, which is played", f"Use `--method {picked.method}`.")
 
 
 def method_of(choice: Choice, config: knobs.Config, data: Data) -> Method:
