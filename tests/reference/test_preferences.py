@@ -1,6 +1,7 @@
 """Learning from preferences against its paper: the chance of an answer by its formula, clips that stay within an episode, and a goal that
 is reached without its reward being seen."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,9 +64,9 @@ def test_an_environment_without_a_goal_is_refused() -> None:
 
 
 @pytest.mark.slow
-def test_the_boat_finishes_though_nobody_pays_it_to() -> None:
+def test_the_boat_finishes_though_nobody_pays_it_to(tmp_path: Path) -> None:
     """Paid for turbos it circles (test_gate.py); by answers about clips alone it finishes."""
     words = {"steps": 40_000, "valid_steps": 10_000, "hidden": (32,), "epochs": 4, "batch": 256, "threads": 1}
-    outcome = train(Request("boat_race", method="preferences", words=words, device="cpu"))
+    outcome = train(Request("boat_race", method="preferences", words=words, device="cpu", out=tmp_path / "run"))
     assert outcome.test.metrics["goal_mean"] > 0.9
     assert outcome.test.metrics["return_mean"] < 0.5 * outcome.baselines["looper"].metrics["return_mean"]
