@@ -104,10 +104,10 @@ class Envs:
         self._told += taken
         return taken
 
-    def take_told(self) -> list[Record]:
-        """The episodes that were taken since this was called last, for the event that tells them."""
+    def take_told(self) -> list[dict[str, Any]]:
+        """The episodes that were taken since this was called last, as plain values for the event that tells them."""
         told, self._told = self._told, []
-        return told
+        return [vars(record) for record in told]
 
     def state(self) -> dict[str, Any]:
         """Where each environment is, and what was gathered of the episodes."""

@@ -7,7 +7,6 @@ rewards of the steps to come, then the critic's value, less the critic's value o
     A_t  advantage  (T, E)    V_t  value  (T, E)
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -20,7 +19,7 @@ from lamina.core.config import knob
 from lamina.core.method import Learning, Pace
 from lamina.core.spec import Spec
 from lamina.envs.episodes import EpisodeSplit
-from lamina.methods.rollout import Player, acted_in, behind_scale, gae, told_of, valued, weighed
+from lamina.methods.rollout import Player, acted_in, behind_scale, estimated, rollouts, told_of, weighed
 
 
 class Config(knobs.Config):
@@ -61,17 +60,15 @@ class A2C:
         return {}
 
     def pace(self) -> Pace:
-        each = self.config.envs * self.config.horizon
-        return Pace(math.ceil(self.config.steps / each), max(1, math.ceil(self.config.valid_steps / each)))
+        return rollouts(self.config)
 
     def next_batch(self, learner: Learning, step: int) -> Batch:
         """Play: (T * E) observations, actions, advantages and returns."""
         c = self.config
         played = self.player.play(learner, c.horizon, step)
-        value, reward = valued(learner, played, c.gamma)
-        advantage = gae(reward, played.ended, value, c.gamma, c.gae)
+        advantage, returns = estimated(learner, played, c.gamma, c.gae)
         return Batch(x=torch.from_numpy(played.x[:-1]).flatten(0, 1), action=torch.from_numpy(played.action).flatten(0, 1),
-                     advantage=torch.from_numpy(advantage).flatten(), returns=torch.from_numpy(advantage + value[:-1]).flatten())
+                     advantage=torch.from_numpy(advantage).flatten(), returns=torch.from_numpy(returns).flatten())
 
     def update(self, learner: Learning, batch: Batch) -> dict[str, torch.Tensor]:
         c, kind = self.config, self.player.distribution
@@ -86,7 +83,7 @@ class A2C:
         return {"environment_steps": step * self.config.envs * self.config.horizon}
 
     def take_episodes(self) -> list[dict[str, Any]]:
-        return [vars(record) for record in self.player.envs.take_told()]
+        return self.player.envs.take_told()
 
     def state(self) -> dict[str, Any]:
         return self.player.state()

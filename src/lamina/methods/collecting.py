@@ -6,17 +6,46 @@ The last n - 1 steps of a block wait for the next one, as what follows them is n
     T  steps of a block    E  environments    n  steps that a row looks ahead
 """
 
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
+from lamina.core.batch import Batch
+from lamina.core.method import Pace
 from lamina.envs.episodes import EpisodeSplit
 from lamina.envs.vector import Envs
 from lamina.methods.replay import Rows
 
 Choose = Callable[[np.ndarray, int], np.ndarray]  # what is seen (E, D), step of the block -> actions (E,) or (E, A)
+
+
+class Blocks(Protocol):
+    """The knobs that say how much an off-policy method plays between learning."""
+
+    steps: int
+    valid_steps: int
+    envs: int
+    block: int
+    begin: int
+
+
+def block_of(config: Blocks) -> int:
+    """Environment steps of an update: whole steps of all environments."""
+    return config.envs * math.ceil(config.block / config.envs)
+
+
+def blocks(config: Blocks) -> Pace:
+    """As many updates as the environment steps make, of a block each; the first to learn comes after `begin` steps."""
+    each = block_of(config)
+    return Pace(math.ceil(config.steps / each), max(1, math.ceil(config.valid_steps / each)), 1 + math.ceil(config.begin / each))
+
+
+def mini_batches(batch: Batch, size: int) -> list[dict[str, torch.Tensor]]:
+    """The rows of an update by `size` at a time."""
+    return [dict(zip(batch, rows, strict=True)) for rows in zip(*(values.split(size) for values in batch.values()), strict=True)]
 
 
 class Collector:

@@ -10,7 +10,6 @@ the error is Huber's, as the paper's clipped error is; priorities change at the 
     delta   error        y - Q(s, a)
 """
 
-import math
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -29,7 +28,7 @@ from lamina.core.errors import UsageError
 from lamina.core.method import Learning, Pace
 from lamina.core.spec import Actions, Spec
 from lamina.envs.episodes import EpisodeSplit
-from lamina.methods.collecting import Collector
+from lamina.methods.collecting import Collector, block_of, blocks, mini_batches
 from lamina.methods.replay import Replay
 from lamina.methods.rollout import acted_in, told_of
 
@@ -104,14 +103,8 @@ class DQN:
         """Keep what is played in `folder` (core/method.py:Remembering)."""
         self.replay.remember_in(folder)
 
-    @property
-    def _block(self) -> int:
-        """Environment steps of an update: whole steps of all environments."""
-        return self.config.envs * math.ceil(self.config.block / self.config.envs)
-
     def pace(self) -> Pace:
-        c = self.config
-        return Pace(math.ceil(c.steps / self._block), max(1, math.ceil(c.valid_steps / self._block)), 1 + math.ceil(c.begin / self._block))
+        return blocks(self.config)
 
     def next_batch(self, learner: Learning, step: int) -> Batch:
         """Play a block and draw the rows of all its mini-batches, (gradients * batch, ...)."""
@@ -126,7 +119,7 @@ class DQN:
         c = self.config
         random = np.random.default_rng(rng.key(learner.seed, step, "act"))
         share = max(c.least_random, 1 - (1 - c.least_random) * step / max(1.0, c.explore * learner.steps))
-        times = self._block // c.envs
+        times = block_of(self.config) // c.envs
         at_random, other = random.random((times, c.envs)) < share, random.integers(0, self.actions, (times, c.envs))
 
         def choose(seen: np.ndarray, t: int) -> np.ndarray:
@@ -158,7 +151,7 @@ class DQN:
         self._refresh(learner)
         total, value = torch.zeros((), device=device), torch.zeros((), device=device)
         errors = []
-        parts = [dict(zip(batch, rows, strict=True)) for rows in zip(*(v.split(c.batch) for v in batch.values()), strict=True)]
+        parts = mini_batches(batch, c.batch)
         for part in parts:
             said, y = q_targets(learner.model, part, c.double)
             loss = (part["weight"] * F.smooth_l1_loss(said, y, reduction="none")).mean()
@@ -171,8 +164,8 @@ class DQN:
 
     def _refresh(self, learner: Learning) -> None:
         """The target network is the network again, once a number of environment steps have gone by."""
-        every = max(1, round(self.config.target_every / self._block))
-        if (self.replay.seen // self._block) % every == 0 or self.replay.seen <= self._block * self.pace().first:
+        block, seen = block_of(self.config), self.replay.seen
+        if seen // block % max(1, round(self.config.target_every / block)) == 0 or seen <= block * self.pace().first:
             learner.model.target.load_state_dict(learner.model.net.state_dict())
 
     def _learn_priorities(self, places: np.ndarray, errors: np.ndarray) -> None:
@@ -180,10 +173,10 @@ class DQN:
         self.largest = max(self.largest, float(errors.max()) + LEAST_PRIORITY)
 
     def counters(self, step: int) -> dict[str, float]:
-        return {"environment_steps": step * self._block}
+        return {"environment_steps": step * block_of(self.config)}
 
     def take_episodes(self) -> list[dict[str, Any]]:
-        return [vars(record) for record in self.player.envs.take_told()]
+        return self.player.envs.take_told()
 
     def state(self) -> dict[str, Any]:
         kept = {"priority": torch.from_numpy(self.priority[: len(self.replay)].copy())} if self.config.prioritized else {}

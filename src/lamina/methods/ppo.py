@@ -17,6 +17,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -27,7 +28,7 @@ from lamina.core.method import Learning, Pace
 from lamina.core.spec import Spec
 from lamina.envs.episodes import EpisodeSplit
 from lamina.methods.distributions import Distribution
-from lamina.methods.rollout import Player, acted_in, behind_scale, gae, told_of, valued, weighed
+from lamina.methods.rollout import Player, acted_in, behind_scale, estimated, rollouts, told_of, weighed
 
 
 class Config(knobs.Config):
@@ -71,45 +72,51 @@ class PPO:
         return {}
 
     def pace(self) -> Pace:
-        each = self.config.envs * self.config.horizon
-        return Pace(math.ceil(self.config.steps / each), max(1, math.ceil(self.config.valid_steps / each)))
+        return rollouts(self.config)
 
     def next_batch(self, learner: Learning, step: int) -> Batch:
         """Play one iteration: (T * E) observations, actions, their log-probabilities, advantages and returns."""
         c, kind = self.config, self.player.distribution
         played = self.player.play(learner, c.horizon, step)
-        value, reward = valued(learner, played, c.gamma)
-        advantage = gae(reward, played.ended, value, c.gamma, c.gae)
-        returns = torch.from_numpy(advantage + value[:-1])
-        advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         action = torch.from_numpy(played.action)
         log_prob = kind.log_prob(torch.from_numpy(played.output), action)
         return Batch(x=torch.from_numpy(played.x[:-1]).flatten(0, 1), action=action.flatten(0, 1), log_prob=log_prob.flatten(),
-                     advantage=torch.from_numpy(advantage).flatten(), returns=returns.flatten())
+                     **normalized(*estimated(learner, played, c.gamma, c.gae)))
 
     def update(self, learner: Learning, batch: Batch) -> dict[str, torch.Tensor]:
-        c, kind = self.config, self.player.distribution
-        total = torch.zeros(3, device=learner.device)
-        for _ in range(c.epochs):
-            for rows in torch.randperm(batch.size).to(learner.device).split(c.batch):
-                part = {k: v.index_select(0, rows) for k, v in batch.items()}
-                actor, critic, entropy = ppo_loss(learner.model, kind, part, c.clip_range)
-                learner.step(weighed(actor, critic, entropy, c))
-                total += torch.stack([actor.detach(), critic.detach(), entropy.detach()])
-        actor, critic, entropy = total / (c.epochs * math.ceil(batch.size / c.batch))
-        return {"actor_loss": actor, "critic_loss": critic, "entropy": entropy} | told_of(self.player.envs)
+        return improved(learner, self.player.distribution, batch, self.config) | told_of(self.player.envs)
 
     def counters(self, step: int) -> dict[str, float]:
         return {"environment_steps": step * self.config.envs * self.config.horizon}
 
     def take_episodes(self) -> list[dict[str, Any]]:
-        return [vars(record) for record in self.player.envs.take_told()]
+        return self.player.envs.take_told()
 
     def state(self) -> dict[str, Any]:
         return self.player.state()
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.player.load_state(state)
+
+
+def normalized(advantage: np.ndarray, returns: np.ndarray) -> dict[str, torch.Tensor]:
+    """Advantages of mean 0 and deviation 1 over all that was played, and returns, (T * E,) each."""
+    advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+    return {"advantage": torch.from_numpy(advantage).flatten(), "returns": torch.from_numpy(returns).flatten()}
+
+
+def improved(learner: Learning, kind: Distribution, batch: Mapping[str, torch.Tensor], c: Config,
+             part: str = "") -> dict[str, torch.Tensor]:
+    """Some epochs of mini-batches that move `part` of the model; the mean losses."""
+    total, count = torch.zeros(3, device=learner.device), len(batch["x"])
+    for _ in range(c.epochs):
+        for rows in torch.randperm(count).to(learner.device).split(c.batch):
+            some = {k: v.index_select(0, rows) for k, v in batch.items()}
+            actor, critic, entropy = ppo_loss(learner.model, kind, some, c.clip_range)
+            learner.step(weighed(actor, critic, entropy, c), part)
+            total += torch.stack([actor.detach(), critic.detach(), entropy.detach()])
+    actor, critic, entropy = total / (c.epochs * math.ceil(count / c.batch))
+    return {"actor_loss": actor, "critic_loss": critic, "entropy": entropy}
 
 
 def ppo_loss(model: Any, kind: Distribution, batch: Mapping[str, torch.Tensor],

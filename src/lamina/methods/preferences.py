@@ -14,8 +14,8 @@ network in place of three; pairs are drawn evenly; the learned reward is brought
     P[1 > 2] = exp sum r(sigma_1) / (exp sum r(sigma_1) + exp sum r(sigma_2))    eq. (1)
 """
 
-import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -31,8 +31,8 @@ from lamina.core.method import Learning, Pace
 from lamina.core.spec import Actions, Spec, Vector
 from lamina.envs.episodes import EpisodeSplit
 from lamina.methods import ppo
-from lamina.methods.ppo import ppo_loss
-from lamina.methods.rollout import Played, Player, acted_in, behind_scale, gae, told_of, valued, weighed
+from lamina.methods.ppo import improved, normalized
+from lamina.methods.rollout import Played, Player, acted_in, behind_scale, estimated, rollouts, told_of
 
 WIDTH = 64  # of the reward's network
 
@@ -101,8 +101,7 @@ class Preferences:
         return {}
 
     def pace(self) -> Pace:
-        each = self.config.envs * self.config.horizon
-        return Pace(math.ceil(self.config.steps / each), max(1, math.ceil(self.config.valid_steps / each)))
+        return rollouts(self.config)
 
     def next_batch(self, learner: Learning, step: int) -> Batch:
         """Play one iteration and ask about it: (T * E) observations, actions and their log-probabilities, in the order of time."""
@@ -129,17 +128,9 @@ class Preferences:
 
     def update(self, learner: Learning, batch: Batch) -> dict[str, torch.Tensor]:
         loss, agreed = self._learn_reward(learner)
-        whole = batch | self._advantages(learner)
-        c, kind = self.config, self.player.distribution
-        total = torch.zeros(3, device=learner.device)
-        for _ in range(c.epochs):
-            for rows in torch.randperm(batch.size).to(learner.device).split(c.batch):
-                actor, critic, entropy = ppo_loss(learner.model, kind, {k: v[rows] for k, v in whole.items()}, c.clip_range)
-                learner.step(weighed(actor, critic, entropy, c), "policy")
-                total += torch.stack([actor.detach(), critic.detach(), entropy.detach()])
-        actor, critic, entropy = total / (c.epochs * math.ceil(batch.size / c.batch))
+        losses = improved(learner, self.player.distribution, batch | self._advantages(learner), self.config, "policy")
         told = {"reward_loss": loss, "agreed": agreed, "answers": torch.tensor(float(len(self.answers)))}
-        return {"actor_loss": actor, "critic_loss": critic, "entropy": entropy} | told | told_of(self.player.envs)
+        return losses | told | told_of(self.player.envs)
 
     def _learn_reward(self, learner: Learning) -> tuple[torch.Tensor, torch.Tensor]:
         """Steps of gradient on remembered answers; the last loss, and the share of clear answers that the reward agrees with."""
@@ -160,17 +151,14 @@ class Preferences:
         with torch.no_grad():
             reward = learner.model.reward(steps_of(played, self.target).to(device)).squeeze(-1).cpu().numpy()
         reward = ((reward - reward.mean()) / (reward.std() + 1e-8)).astype(np.float32)
-        value, completed = valued(learner, Played(played.x, played.action, played.output, reward, played.ended, played.cut), c.gamma)
-        advantage = gae(completed, played.ended, value, c.gamma, c.gae)
-        returns = torch.from_numpy(advantage + value[:-1]).flatten()
-        advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
-        return {"advantage": torch.from_numpy(advantage).flatten().to(device), "returns": returns.to(device)}
+        found = estimated(learner, replace(played, reward=reward), c.gamma, c.gae)
+        return {name: values.to(device) for name, values in normalized(*found).items()}
 
     def counters(self, step: int) -> dict[str, float]:
         return {"environment_steps": step * self.config.envs * self.config.horizon}
 
     def take_episodes(self) -> list[dict[str, Any]]:
-        return [vars(record) for record in self.player.envs.take_told()]
+        return self.player.envs.take_told()
 
     def state(self) -> dict[str, Any]:
         return {"player": self.player.state(), "clips": self.clips, "asked": self.answers}

@@ -105,7 +105,7 @@ class Reinforce:
         return {"environment_steps": self.played}
 
     def take_episodes(self) -> list[dict[str, Any]]:
-        return [vars(record) for record in self.player.envs.take_told()]
+        return self.player.envs.take_told()
 
     def state(self) -> dict[str, Any]:
         return {"player": self.player.state(), "played": self.played}

@@ -12,6 +12,7 @@ matters in deep policy gradients, section 3; as in Baselines' VecNormalize).
     gained     by how much the true goal was furthered in each step, where the environment tells it   (T, E)
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,7 +22,7 @@ from torch import nn
 
 from lamina.core import rng
 from lamina.core.errors import UsageError
-from lamina.core.method import Learning
+from lamina.core.method import Learning, Pace
 from lamina.core.spec import Actions, Controls, Spec
 from lamina.envs.episodes import EpisodeSplit
 from lamina.envs.vector import Envs
@@ -138,6 +139,28 @@ def valued(learner: Learning, played: Played, gamma: float) -> tuple[np.ndarray,
             for (t, i, _), beyond in zip(played.cut, critic(last).squeeze(-1).cpu().tolist(), strict=True):
                 reward[t, i] += gamma * beyond
     return value, reward
+
+
+def estimated(learner: Learning, played: Played, gamma: float, lam: float) -> tuple[np.ndarray, np.ndarray]:
+    """Advantages and returns (T, E) of what was played."""
+    value, reward = valued(learner, played, gamma)
+    advantage = gae(reward, played.ended, value, gamma, lam)
+    return advantage, advantage + value[:-1]
+
+
+class Rolls(Protocol):
+    """The knobs that say how much an on-policy method plays."""
+
+    steps: int
+    valid_steps: int
+    envs: int
+    horizon: int
+
+
+def rollouts(config: Rolls) -> Pace:
+    """As many updates as the environment steps make, of a rollout each."""
+    each = config.envs * config.horizon
+    return Pace(math.ceil(config.steps / each), max(1, math.ceil(config.valid_steps / each)))
 
 
 class Weights(Protocol):

@@ -28,7 +28,7 @@ from lamina.core.errors import UsageError
 from lamina.core.method import Learning, Pace
 from lamina.core.spec import Controls, Spec
 from lamina.envs.episodes import EpisodeSplit
-from lamina.methods.collecting import Collector
+from lamina.methods.collecting import Collector, block_of, blocks, mini_batches
 from lamina.methods.distributions import squashed
 from lamina.methods.replay import Replay
 from lamina.methods.rollout import acted_in, told_of
@@ -107,18 +107,13 @@ class SAC:
         """Keep what is played in `folder` (core/method.py:Remembering)."""
         self.replay.remember_in(folder)
 
-    @property
-    def _block(self) -> int:
-        return self.config.envs * math.ceil(self.config.block / self.config.envs)
-
     def pace(self) -> Pace:
-        c = self.config
-        return Pace(math.ceil(c.steps / self._block), max(1, math.ceil(c.valid_steps / self._block)), 1 + math.ceil(c.begin / self._block))
+        return blocks(self.config)
 
     def next_batch(self, learner: Learning, step: int) -> Batch:
         """Play a block and draw the rows of all its mini-batches, (gradients * batch, ...)."""
         c, random = self.config, np.random.default_rng(rng.key(learner.seed, step, "act"))
-        noise = random.standard_normal((self._block // c.envs, c.envs, self.actions), np.float32)
+        noise = random.standard_normal((block_of(self.config) // c.envs, c.envs, self.actions), np.float32)
         first = self.pace().first
         if step < first:
             noise = random.uniform(-1, 1, noise.shape).astype(np.float32)
@@ -142,7 +137,7 @@ class SAC:
         if "x" not in batch:
             return told
         total = torch.zeros(4, device=learner.device)
-        parts = [dict(zip(batch, rows, strict=True)) for rows in zip(*(v.split(c.batch) for v in batch.values()), strict=True)]
+        parts = mini_batches(batch, c.batch)
         for part in parts:
             total += self._learn(learner, part)
         critic, actor, entropy, value = total / len(parts)
@@ -166,10 +161,10 @@ class SAC:
         return torch.stack([critic_loss.detach(), actor_loss.detach(), entropy, values.detach().mean()])
 
     def counters(self, step: int) -> dict[str, float]:
-        return {"environment_steps": step * self._block}
+        return {"environment_steps": step * block_of(self.config)}
 
     def take_episodes(self) -> list[dict[str, Any]]:
-        return [vars(record) for record in self.player.envs.take_told()]
+        return self.player.envs.take_told()
 
     def state(self) -> dict[str, Any]:
         return {"player": self.player.state(), "replay": self.replay.state()}
