@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lamina.core import rng
-from lamina.envs.games.game import GOING, Game
+from lamina.envs.games.game import Game
 from lamina.envs.games.search import Search
 from lamina.envs.games.self_play import MOST_MOVES
+from lamina.envs.games.side_by_side import SideBySide
 
 Mover = Callable[[np.ndarray, np.ndarray, np.ndarray, int], np.ndarray]  # boards (B, H, W), players (B,), legal (B, A), key -> moves (B,)
 
@@ -32,27 +33,19 @@ class Points:
 
 def match(game: Game, one: Mover, other: Mover, games: int, key: int, opening: int = 0) -> Points:
     """`games` games of `one` against `other`; `opening`: random moves at the start of each pair of games."""
-    boards, going, player = game.initial(games), np.arange(games), 1
-    allowed = np.repeat(game.allowed(boards[0], 1)[None], games, 0)
-    began = np.arange(games) % 2 == 0
-    outcomes, moves = np.full(games, GOING), [list[int]() for _ in range(games)]
+    began, table = np.arange(games) % 2 == 0, SideBySide(game, games)
     for ply in range(MOST_MOVES):
         if ply < opening:
             draws = np.random.default_rng(rng.key(key, ply, "opening")).random(((games + 1) // 2, game.size))
-            chosen = (np.repeat(draws, 2, 0)[going] * allowed).argmax(1)
+            chosen = (np.repeat(draws, 2, 0)[table.going] * table.allowed).argmax(1)
         else:
-            mine = began[going] == (player == 1)
-            chosen = _chosen((one, other), mine, (boards, player, allowed), rng.key(key, ply, "match"))
-        for i, move in zip(going, chosen, strict=True):
-            moves[i].append(int(move))
-        allowed, outcome = game.step(boards, chosen, np.full(len(boards), player))
-        outcomes[going] = outcome
-        on = outcome == GOING
-        boards, allowed, going, player = boards[on], allowed[on], going[on], -player
-        if not len(going):
+            mine = began[table.going] == (table.player == 1)
+            chosen = _chosen((one, other), mine, (table.boards, table.player, table.allowed), rng.key(key, ply, "match"))
+        table.move(chosen)
+        if not len(table.going):
             break
-    outcomes[going] = 0
-    return Points((outcomes * np.where(began, 1, -1) + 1) / 2, began, moves)
+    table.outcomes[table.going] = 0
+    return Points((table.outcomes * np.where(began, 1, -1) + 1) / 2, began, table.moves)
 
 
 def _chosen(players: tuple[Mover, Mover], mine: np.ndarray, at: tuple[np.ndarray, int, np.ndarray], key: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from lamina.core import rng
 from lamina.envs.games.game import GOING, Game
+from lamina.envs.games.side_by_side import SideBySide
 
 LONGEST = 1000  # moves after which a random game is left
 
@@ -40,18 +41,11 @@ class Played:
 def random_games(game: Game, count: int, seed: int, longest: int = LONGEST) -> Played:
     """`count` games side by side; every legal move is as likely as another."""
     random = np.random.default_rng(rng.key(seed, 0, "random games"))
-    boards, player = game.initial(count), 1
-    allowed = np.repeat(game.allowed(boards[0], 1)[None], count, 0)
-    outcomes, going = np.full(count, GOING), np.arange(count)
-    moves: list[list[int]] = [[] for _ in range(count)]
-    pieces, choices = int(np.abs(boards).max()), []
-    while len(going) and len(moves[going[0]]) < longest:
-        choices.append(allowed.sum(1).mean())
-        drawn = (random.random(allowed.shape) * allowed).argmax(1)
-        for i, move in zip(going, drawn, strict=True):
-            moves[i].append(int(move))
-        allowed, outcome = game.step(boards, drawn, np.full(len(boards), player))
-        pieces, outcomes[going] = max(pieces, int(np.abs(boards).max())), outcome
-        on = outcome == GOING
-        boards, allowed, going, player = boards[on], allowed[on], going[on], -player
-    return Played(tuple(map(int, outcomes)), tuple(map(tuple, moves)), pieces, float(np.mean(choices)))
+    table = SideBySide(game, count)
+    pieces, choices = int(np.abs(table.boards).max()), []
+    while len(table.going) and len(table.moves[table.going[0]]) < longest:
+        choices.append(table.allowed.sum(1).mean())
+        boards = table.boards  # those of games that end with this move too
+        table.move((random.random(table.allowed.shape) * table.allowed).argmax(1))
+        pieces = max(pieces, int(np.abs(boards).max()))
+    return Played(tuple(map(int, table.outcomes)), tuple(map(tuple, table.moves)), pieces, float(np.mean(choices)))

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from lamina.envs.games.game import GOING
 from lamina.envs.games.search import Found, Noise, Search
+from lamina.envs.games.side_by_side import SideBySide
 
 MOST_MOVES = 512  # a longer game is a draw
 
@@ -77,32 +77,25 @@ class _Searched:
 def self_play(search: Search, count: int, style: Style, key: int) -> Games:
     """`count` games of `search` against itself. Every draw follows from `key`."""
     game, random = search.game, np.random.default_rng(key)
-    boards, going, player = game.initial(count), np.arange(count), 1
-    allowed = np.repeat(game.allowed(boards[0], 1)[None], count, 0)
+    table = SideBySide(game, count)
     opening = random.integers(0, style.opening + 1, count)
-    outcomes, moves = np.full(count, GOING), [list[int]() for _ in range(count)]
     kept: list[_Searched] = []
     for ply in range(MOST_MOVES):
-        chosen = (random.random(allowed.shape) * allowed).argmax(1)
-        rows = np.flatnonzero(opening[going] <= ply)
-        fully = random.random() >= style.cheap or not (kept or 2 * len(going) > count)
+        chosen = (random.random(table.allowed.shape) * table.allowed).argmax(1)
+        rows = np.flatnonzero(opening[table.going] <= ply)
+        fully = random.random() >= style.cheap or not (kept or 2 * len(table.going) > count)
         if len(rows):
-            at = (boards[rows], np.full(len(rows), player), allowed[rows])
+            at = (table.boards[rows], np.full(len(rows), table.player), table.allowed[rows])
             chosen[rows], found = _searched(search, at, ply, (style, fully), random)
             if fully:
-                kept.append(_Searched(going[rows], at[0], player, at[2], found))
-        for i, move in zip(going, chosen, strict=True):
-            moves[i].append(int(move))
-        allowed, outcome = game.step(boards, chosen, np.full(len(boards), player))
-        outcomes[going] = outcome
-        on = outcome == GOING
-        boards, allowed, going, player = boards[on], allowed[on], going[on], -player
-        if not len(going):
+                kept.append(_Searched(table.going[rows], at[0], table.player, at[2], found))
+        table.move(chosen)
+        if not len(table.going):
             break
-    outcomes[going] = 0
+    table.outcomes[table.going] = 0
     if not kept:
         return self_play(search, count, replace(style, cheap=0.0), key)
-    return Games(_joined(kept, outcomes, style), moves, outcomes, len(going))
+    return Games(_joined(kept, table.outcomes, style), table.moves, table.outcomes, len(table.going))
 
 
 def _searched(search: Search, at: tuple[np.ndarray, np.ndarray, np.ndarray], ply: int, how: tuple[Style, bool],
