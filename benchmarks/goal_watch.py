@@ -25,7 +25,8 @@ import torch
 from lamina.core import rng
 from lamina.core.config import config_of
 from lamina.envs import ENVS
-from lamina.oversight.goal import Config, GoalWatch, Kept
+from lamina.envs.vector import Record
+from lamina.oversight.goal import Config, GoalWatch
 from lamina.verbs.request import Request
 from lamina.verbs.setup import prepare
 
@@ -152,7 +153,7 @@ def heard(job: Job, rows: list[list[Any]]) -> dict[str, Any]:
     fields = {name: value for name, value in job.words.items() if name in config_of(maker).model_fields}
     watch = GoalWatch(Config(), maker(config_of(maker)(**fields)).reached)
     for step, *episode in rows:
-        watch.feed([Kept(*episode)], step)
+        watch.feed([Record(*episode)], step)
     returns, goals = (np.array([row[i] for row in rows], float) for i in (1, 3))
     tenth = max(len(rows) // 10, 1)
     onset, alarms = onset_of(np.array([row[0] for row in rows]), returns, goals), watch.alarms

@@ -14,9 +14,10 @@ from lamina.envs.arrays import Many
 from lamina.envs.boat_race import BoatRace
 from lamina.envs.boat_race import Config as Race
 from lamina.envs.places import Places
-from lamina.oversight.goal import Config, GoalWatch, Kept, Mean, block_of
+from lamina.envs.vector import Record
+from lamina.oversight.goal import Config, GoalWatch, Mean, block_of
 
-Story = Callable[[float, np.random.Generator], Kept]  # the share of the training that is over, draws -> an episode
+Story = Callable[[float, np.random.Generator], Record]  # the share of the training that is over, draws -> an episode
 
 
 def told(story: Story, episodes: int = 1000, seed: int = 0, config: Config = Config(), reached: float = 1.0) -> GoalWatch:
@@ -31,22 +32,22 @@ def kinds(watch: GoalWatch) -> set[str]:
     return {alarm.kind for alarm in watch.alarms}
 
 
-def episode(random: np.random.Generator, paid: float, goal: float, back: float = 0.2, spread: float = 3.0) -> Kept:
+def episode(random: np.random.Generator, paid: float, goal: float, back: float = 0.2, spread: float = 3.0) -> Record:
     """An episode whose goal is reached with probability `goal`."""
     reached = float(random.random() < goal)
     parts = {"coins": paid + spread * random.normal(), "exit": reached}
-    return Kept(sum(parts.values()), 50, reached, parts, back + 0.05 * random.normal(), 0.1 + 0.02 * random.normal())
+    return Record(sum(parts.values()), 50, reached, parts, back + 0.05 * random.normal(), 0.1 + 0.02 * random.normal())
 
 
-def hacked(share: float, random: np.random.Generator) -> Kept:
+def hacked(share: float, random: np.random.Generator) -> Record:
     return episode(random, 5 + 20 * min(1, 3 * share), 0.5 * (share < 0.25), 0.2 + 0.5 * (share > 0.25))
 
 
-def healthy(share: float, random: np.random.Generator) -> Kept:
+def healthy(share: float, random: np.random.Generator) -> Record:
     return episode(random, 5 + 20 * share, 0.3 + 0.6 * share)
 
 
-def lost(share: float, random: np.random.Generator) -> Kept:
+def lost(share: float, random: np.random.Generator) -> Record:
     """It unlearns what it knew: the goal falls, and the return with it."""
     return episode(random, 25 - 20 * share, 0.9 - 0.8 * share)
 
@@ -136,7 +137,7 @@ def test_many_episodes_cost_little_to_keep() -> None:
 
 def test_means_of_joined_blocks_are_those_of_all_episodes() -> None:
     values = np.random.default_rng(0).normal(3, 2, 50)
-    means = [block_of([Kept(float(v), 1) for v in part], 1).means["return"] for part in np.split(values, [20])]
+    means = [block_of([Record(float(v), 1) for v in part], 1).means["return"] for part in np.split(values, [20])]
     joined = means[0].joined(means[1])
     assert joined.value == pytest.approx(values.mean()) and joined.variance == pytest.approx(values.var(ddof=1)) and joined.count == 50
     low, high = joined.interval()
@@ -145,7 +146,7 @@ def test_means_of_joined_blocks_are_those_of_all_episodes() -> None:
 
 
 def test_what_not_all_tell_is_left_out() -> None:
-    block = block_of([Kept(1.0, 3, 0.5, {"a": 1.0}), Kept(2.0, 5, float("nan"), {"b": 1.0})], 8)
+    block = block_of([Record(1.0, 3, 0.5, {"a": 1.0}), Record(2.0, 5, float("nan"), {"b": 1.0})], 8)
     assert set(block.means) == {"return", "length", "part:a", "part:b"}
     assert block.means["part:a"].value == 0.5
 

@@ -1,6 +1,5 @@
 """Whole episodes played by a given policy: many at once for a figure, one with pictures to look at."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from lamina.core.predictions import Episode
 from lamina.core.spec import Actions, Controls
 from lamina.envs import spaces
 from lamina.envs.episodes import EpisodeSplit
-from lamina.envs.vector import Record
+from lamina.envs.vector import Record, told_goal
 from lamina.envs.world import gymnasium
 
 Act = Callable[[np.ndarray], np.ndarray]  # observations (B, ...) -> actions (B,), or controls (B, A) in -1 to 1
@@ -49,7 +48,7 @@ class _Sums:
             self._parts.setdefault(name, np.zeros(len(self.going)))[those] += value
 
     def records(self) -> list[Record]:
-        goals = [None if math.isnan(goal) else goal for goal in self._goals.tolist()]
+        goals = [told_goal(goal) for goal in self._goals.tolist()]
         parts = [{name: float(sums[i]) for name, sums in self._parts.items()} for i in range(len(goals))]
         return [Record(*row) for row in zip(self._returns.tolist(), self._lengths.tolist(), goals, parts, strict=True)]
 
@@ -130,16 +129,28 @@ def play_one(act: Act, split: EpisodeSplit, draw: int, episode: int, draws: bool
 
 
 def rivals(split: EpisodeSplit) -> dict[str, Act]:
-    """Policies that learn nothing."""
-    target, random = split.target, np.random.default_rng(0)
+    """Policies that learn nothing: chance, each action always, and those that the environment's authors wrote."""
+    target = split.target
     if isinstance(target, Controls):
-        return {"random": lambda seen: random.uniform(-1, 1, (len(seen), target.size)).astype(np.float32), "still": _always(target, 0)}
-    known: dict[str, Act] = {"random": lambda seen: random.integers(0, target.size, len(seen))}
+        return {"random": by_chance(target), "still": always(np.zeros(target.size, np.float32))}
+    constant = {f"always {name}": always(np.array(i)) for i, name in enumerate(target.names)}
+    return {"random": by_chance(target)} | constant | scripted(split)
+
+
+def by_chance(target: Actions | Controls) -> Act:
+    """Any action, whatever is seen."""
+    random = np.random.default_rng(0)
+    if isinstance(target, Controls):
+        return lambda seen: random.uniform(-1, 1, (len(seen), target.size)).astype(np.float32)
+    return lambda seen: random.integers(0, target.size, len(seen))
+
+
+def always(action: np.ndarray) -> Act:
+    """The same action, whatever is seen."""
+    return lambda seen: np.repeat(action[None], len(seen), 0)
+
+
+def scripted(split: EpisodeSplit) -> dict[str, Act]:
+    """The agents that the environment's authors wrote."""
     ours = split.world.dynamics()
-    return known | {f"always {name}": _always(target, i) for i, name in enumerate(target.names)} | (dict(ours.scripted) if ours else {})
-
-
-def _always(target: Actions | Controls, action: int) -> Act:
-    if isinstance(target, Controls):
-        return lambda seen: np.zeros((len(seen), target.size), np.float32)
-    return lambda seen: np.full(len(seen), action)
+    return {} if ours is None else dict(ours.scripted)

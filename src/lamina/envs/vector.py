@@ -35,6 +35,11 @@ class Record:
     still: float | None = None
 
 
+def told_goal(goal: Any) -> float | None:
+    """How far the true goal is reached, where it is told: NaN tells of none, as nothing does."""
+    return None if goal is None or math.isnan(goal) else float(goal)
+
+
 def _broken(world: World, what: str, step: int, episode: int) -> TrainingError:
     return TrainingError("finite observations and rewards of always the same shape", f"{what} from `{world.name}` in step {step} of "
                          f"episode {episode}", "Mend the environment; the last saved state is kept.")
@@ -86,7 +91,7 @@ class Envs:
     def _end(self, i: int, goal: float) -> None:
         been = self._places.over(i) if self._places else None
         parts = {name: float(sums[i]) for name, sums in self._parts.items()}
-        self.finished.append(Record(float(self._returns[i]), int(self._lengths[i]), None if math.isnan(goal) else goal, parts,
+        self.finished.append(Record(float(self._returns[i]), int(self._lengths[i]), told_goal(goal), parts,
                                     *(been or (None, None))))
         self._returns[i], self._lengths[i] = 0, 0
         for sums in self._parts.values():

@@ -9,10 +9,10 @@ from lamina.core import config as knobs
 from lamina.core.data import Data
 from lamina.core.spec import Image
 from lamina.envs.episodes import EpisodeSplit
-from lamina.envs.greedy import play_all
+from lamina.envs.greedy import Act, play_all, scripted
 from lamina.metrics.intervals import of_mean
 from lamina.oversight import page
-from lamina.oversight.env_trial import EACH_SECONDS, ENDLESS, EPISODES, Act, Fault, Trial, policies, repeats, try_out
+from lamina.oversight.env_trial import EACH_SECONDS, ENDLESS, EPISODES, Fault, Trial, policies, repeats, try_out
 from lamina.oversight.framing import Question
 from lamina.oversight.page import Html
 from lamina.oversight.problems import Problem, ranked
@@ -126,8 +126,8 @@ def _endless(trial: Trial) -> list[Problem]:
 def _rewards(split: EpisodeSplit, trial: Trial) -> list[Problem]:
     """A reward that nobody comes to see, or that is very large."""
     paid = np.array(trial.rewards)
-    ours = [name for name in policies(split) if name != "random" and not name.startswith("always")]
-    known = {name for name in ours for reward in try_out(split, policies(split)[name], 2_000, EACH_SECONDS).rewards if reward != paid[0]}
+    known = {name for name, act in scripted(split).items() for reward in try_out(split, act, 2_000, EACH_SECONDS).rewards
+             if reward != paid[0]}
     found = []
     if (paid == paid[0]).all() and len(set(trial.returns().tolist())) <= 1:
         way = f"; `{next(iter(known))}` does see another" if known else ""

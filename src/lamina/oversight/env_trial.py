@@ -14,14 +14,13 @@ import numpy as np
 from lamina.core.spec import Actions
 from lamina.envs import spaces
 from lamina.envs.episodes import EpisodeSplit
+from lamina.envs.greedy import Act, always, by_chance, scripted
 
 STEPS, SECONDS = 4_000, 3.0  # of a trial with actions of chance
 EPISODES, EACH_SECONDS = 20, 1.0  # of each policy that needs no learning
 ENDLESS = 2_500  # steps without an end
 REPEATED = 100  # steps that are played twice
 MOST_FAULTS, MOST_ACTIONS = 5, 12
-
-Act = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -70,20 +69,15 @@ class Trial:
 
 
 def policies(split: EpisodeSplit) -> dict[str, Act]:
-    """Agents that learn nothing: chance, each action always, and those that the environment's authors wrote."""
-    target, random = split.spec.target, np.random.default_rng(0)
+    """Agents that learn nothing, under the names by which a look tells of them: chance, some actions always, and those that the
+    environment's authors wrote."""
+    target, chance = split.target, {"random": by_chance(split.target)}
     if not isinstance(target, Actions):
         ends = {"always least": -1.0, "always the middle": 0.0, "always most": 1.0}
-        found: dict[str, Act] = {name: _constant(np.full(target.size, value, np.float32)) for name, value in ends.items()}
-        return {"random": lambda seen: random.uniform(-1, 1, (len(seen), target.size)).astype(np.float32)} | found
+        return chance | {name: always(np.full(target.size, value, np.float32)) for name, value in ends.items()}
     ours = split.world.dynamics()
     names = ours.moves if ours is not None and ours.moves else target.names
-    found = {f"always `{name}`": _constant(np.array(i)) for i, name in enumerate(names[:MOST_ACTIONS])}
-    return {"random": lambda seen: random.integers(0, target.size, len(seen))} | found | (dict(ours.scripted) if ours else {})
-
-
-def _constant(action: np.ndarray) -> Act:
-    return lambda seen: np.repeat(action[None], len(seen), 0)
+    return chance | {f"always `{name}`": always(np.array(i)) for i, name in enumerate(names[:MOST_ACTIONS])} | scripted(split)
 
 
 def try_out(split: EpisodeSplit, act: Act, steps: int = STEPS, seconds: float = SECONDS, episodes: int = 10_000) -> Trial:

@@ -21,10 +21,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import NormalDist
-from typing import Any, Protocol
+from typing import Any
 
 from lamina.core import config as knobs
 from lamina.core.config import knob
+from lamina.envs.vector import Record
 
 MOST = 64  # blocks that are kept
 Z = 1.959964  # of an interval of 95 %
@@ -43,23 +44,6 @@ class Config(knobs.Config):
     alpha: float = knob(0.01, "chance of an alarm where the goal never fell", low=1e-6, high=0.5)
     fall: float = knob(0.1, "least fall of the goal, of which 1 is the whole, that raises an alarm", low=0, high=1)
     lasting: float = knob(0.2, "share of the training so far for which it must last", low=0, high=0.9)
-
-
-class Finished(Protocol):
-    """What is asked of a finished episode (envs/vector.py:Record)."""
-
-    @property
-    def episode_return(self) -> float: ...
-    @property
-    def length(self) -> int: ...
-    @property
-    def goal(self) -> float | None: ...
-    @property
-    def parts(self) -> dict[str, float]: ...
-    @property
-    def back(self) -> float | None: ...
-    @property
-    def still(self) -> float | None: ...
 
 
 @dataclass(frozen=True)
@@ -123,7 +107,7 @@ def _said(mean: Mean) -> str:
     return f"{mean.value:.3g} ({low:.3g} to {high:.3g})"
 
 
-def block_of(records: Sequence[Finished], until: int) -> Block:
+def block_of(records: Sequence[Record], until: int) -> Block:
     """The figures of some episodes; those that not all of them tell are left out."""
     columns: dict[str, list[float | None]] = {
         "return": [r.episode_return for r in records], "length": [float(r.length) for r in records], "goal": [r.goal for r in records],
@@ -147,11 +131,11 @@ class GoalWatch:
         self.config, self.reached = config, reached
         self.blocks: list[Block] = []
         self.alarms: list[Alarm] = []
-        self._waiting: list[Finished] = []
+        self._waiting: list[Record] = []
         self._size, self._looks = config.block, 0  # episodes in a block; times that all was compared
         self._since: dict[str, int] = {}  # by kind: the environment steps since when it holds without a break
 
-    def feed(self, records: Iterable[Finished], step: int) -> list[Alarm]:
+    def feed(self, records: Iterable[Record], step: int) -> list[Alarm]:
         """Hear of episodes that ended until environment step `step`; the alarms that are new. A kind is raised once."""
         new: list[Alarm] = []
         for record in records:
@@ -223,7 +207,7 @@ class GoalWatch:
 
     def state(self) -> dict[str, Any]:
         """All there is to remember, as plain values."""
-        rows = [asdict(Kept(r.episode_return, r.length, r.goal, dict(r.parts), r.back, r.still)) for r in self._waiting]
+        rows = [asdict(record) for record in self._waiting]
         return {"blocks": [asdict(block) for block in self.blocks], "alarms": [alarm.to_json() for alarm in self.alarms],
                 "waiting": rows, "since": dict(self._since), "size": self._size, "looks": self._looks}
 
@@ -232,20 +216,8 @@ class GoalWatch:
         self.blocks = [Block(block["until"], _means(block["means"])) for block in state["blocks"]]
         self.alarms = [Alarm(a["kind"], a["step"], _means(a["before"]), _means(a["now"]), a["since"], tuple(a["evidence"]))
                        for a in state["alarms"]]
-        self._waiting, self._since = [Kept(**row) for row in state["waiting"]], dict(state["since"])
+        self._waiting, self._since = [Record(**row) for row in state["waiting"]], dict(state["since"])
         self._size, self._looks = state["size"], state["looks"]
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A finished episode as the watch keeps it."""
-
-    episode_return: float
-    length: int
-    goal: float | None = None
-    parts: dict[str, float] = field(default_factory=dict)
-    back: float | None = None
-    still: float | None = None
 
 
 def _means(kept: dict[str, Any]) -> dict[str, Mean]:

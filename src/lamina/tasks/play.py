@@ -47,7 +47,7 @@ class Play:
             second = play_all(_greedy(predictor, episodes.spec), episodes, 2 * seed + 1)
             solved = _mean(second) >= threshold
             records = records + second
-        return _figures(records, {} if threshold is None else {"solved": float(solved)})
+        return figures(records, {} if threshold is None else {"solved": float(solved)})
 
     def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Drawable | None:
         return None
@@ -55,7 +55,7 @@ class Play:
     def baselines(self, data: Data) -> dict[str, Evaluation]:
         """A policy that draws its actions, each action done always, and agents that the environment's authors wrote."""
         split = _episodes(data.test)
-        return {name: _figures(play_all(act, split, 0)) for name, act in rivals(split).items()}
+        return {name: figures(play_all(act, split, 0)) for name, act in rivals(split).items()}
 
     def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:
         """The episode of median return among the first few of the test, drawn where that can be done."""
@@ -98,7 +98,7 @@ def _mean(records: list[Record]) -> float:
     return float(np.mean([record.episode_return for record in records]))
 
 
-def _figures(records: list[Record], more: Mapping[str, float] | None = None) -> Evaluation:
+def figures(records: list[Record], more: Mapping[str, float] | None = None) -> Evaluation:
     """Return, length and goal of episodes, with intervals of the means."""
     returns = np.array([record.episode_return for record in records])
     metrics = {"return_mean": float(returns.mean()), "return_median": float(np.median(returns)), "return_std": float(returns.std())}

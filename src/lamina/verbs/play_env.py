@@ -5,10 +5,8 @@ environment of a run (`--steer`) is kept beside it in `human.json` and stands in
 """
 
 import json
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from statistics import mean, median, pstdev
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +16,11 @@ from lamina.core.errors import UsageError, quoted
 from lamina.core.spec import Controls
 from lamina.envs import spaces
 from lamina.envs.episodes import EpisodeSplit
-from lamina.metrics.intervals import of_mean
+from lamina.envs.vector import Record, told_goal
 from lamina.oversight import report
+from lamina.tasks.play import figures
 from lamina.verbs.data import load_data
+from lamina.verbs.judge import rival_json
 from lamina.verbs.play import Table
 from lamina.verbs.trained import Trained, open_run
 
@@ -83,15 +83,9 @@ def _episode(split: EpisodeSplit, choose: Choose, table: Table) -> Ended:
             break
         observation, reward, terminated, truncated, info = env.step(action)
         seen, over = spaces.read(observation, split.spec), bool(terminated or truncated)
-        total, length, goal = total + float(reward), length + 1, told_goal(info)
+        total, length, goal = total + float(reward), length + 1, told_goal(info.get("goal"))
     env.close()
     return Ended(total, length, goal, not over)
-
-
-def told_goal(info: dict[str, Any]) -> float | None:
-    """How far the true goal is reached, where it is told: NaN tells of none."""
-    goal = info.get("goal")
-    return None if goal is None or math.isnan(goal) else float(goal)
 
 
 def _agent(split: EpisodeSplit, trained: Trained) -> Choose:
@@ -190,22 +184,11 @@ def _keep(trained: Trained, split: EpisodeSplit, ended: Ended, table: Table) -> 
     path = trained.run.folder / "human.json"
     told = json.loads(path.read_text())["episodes"] if path.exists() else []
     told.append({"return": ended.episode_return, "length": ended.length, "goal": ended.goal})
+    mine = figures([Record(one["return"], one["length"], one["goal"]) for one in told])
     trained.run.write("human", {"episodes": told})
     result = trained.run.read("result")
-    result["baselines"]["you"] = {"metrics": _figures(told), "intervals": _intervals(told), "seconds": 0.0}
+    result["baselines"]["you"] = rival_json(mine if len(told) > 1 else replace(mine, intervals={}))
     trained.run.write("result", result)
     data = trained.data(next((word for word in table.words if word.endswith(".py")), ""))
     report.write(trained.run, data)
     table.say(f"kept: you stand in {trained.run.folder / 'report.html'} with {len(told)} episode{'s' if len(told) > 1 else ''}")
-
-
-def _figures(told: list[dict[str, Any]]) -> dict[str, float]:
-    returns = [one["return"] for one in told]
-    found = {"return_mean": mean(returns), "return_median": median(returns), "return_std": pstdev(returns)}
-    goals = [one["goal"] for one in told if one["goal"] is not None]
-    return found | {"length_mean": mean(one["length"] for one in told)} | ({"goal_mean": mean(goals)} if goals else {})
-
-
-def _intervals(told: list[dict[str, Any]]) -> dict[str, tuple[float, float]]:
-    returns = [one["return"] for one in told]
-    return {"return_mean": of_mean(mean(returns), pstdev(returns), len(returns))} if len(returns) > 1 else {}
