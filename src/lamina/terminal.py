@@ -22,6 +22,7 @@ from lamina.plan import Plan
 from lamina.verbs.compare import Comparison
 from lamina.verbs.evaluate import Judged
 from lamina.verbs.predict import Answer
+from lamina.verbs.preferring import Human
 from lamina.verbs.request import Request
 from lamina.verbs.setup import Setup, knob_table
 from lamina.verbs.train import Outcome, Watcher
@@ -46,7 +47,12 @@ class Screen:
 
     def watcher(self) -> Watcher:
         """The pair of ears that `train` tells its plan and events."""
-        return Watcher(self._announce, self._event, self._ask if self.live and sys.stdin.isatty() else None)
+        there = self.live and sys.stdin.isatty()
+        return Watcher(self._announce, self._event, self._ask if there else None, Human(self._prefer, self._show) if there else None)
+
+    def _prefer(self, question: str) -> str | None:
+        self._clear()
+        return self.hear(question)
 
     def _ask(self, question: str) -> bool:
         """Whether the human says yes."""

@@ -4,6 +4,7 @@ and that it learns which of two arms pays better."""
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gymnasium
@@ -15,13 +16,14 @@ from scipy import stats
 from torch import nn
 
 from lamina.core import rng
-from lamina.core.spec import Actions, Spec, Vector
+from lamina.core.spec import Actions, Controls, Spec, Vector
 from lamina.envs import episodes
-from lamina.methods.distributions import Categorical
-from lamina.methods.ppo import PPO, Config, ppo_loss
-from lamina.methods.rollout import gae
+from lamina.methods.distributions import Categorical, distribution_of
+from lamina.methods.ppo import PPO, Config, Written, ppo_loss
+from lamina.methods.rollout import gae, weighed
 from lamina.models.policy import Config as Sizes
 from lamina.models.policy import Policy
+from lamina.nn.tanh_layers import TanhLayers
 from lamina.optim.learner import Config as OptimConfig
 from lamina.optim.learner import Learner
 from lamina.verbs.request import Request
@@ -166,7 +168,7 @@ def objective() -> tuple[Any, dict[str, torch.Tensor]]:
     """A policy in float64 and a batch in which every ratio meets an advantage of either sign."""
     torch.manual_seed(0)
     spec = Spec(input=Vector(size=4), target=Actions(size=3, env="CartPole-v1"))
-    model: Any = Policy(spec, Sizes(hidden=(8,))).double()
+    model: Any = PPO.wrap(Policy(spec, Sizes(hidden=(8,))), spec).double()
     nn.init.normal_(model.actor[-1].weight)
     x = torch.randn(14, 4, dtype=torch.float64)
     action = torch.arange(14) % 3
@@ -213,6 +215,58 @@ def test_the_gradient_is_cut_only_where_the_ratio_went_too_far_in_its_favour(row
 def test_negative_control_a_wider_range_is_another_objective() -> None:
     model, batch = objective()
     assert ppo_loss(model, Categorical(3), batch, 0.2)[0] != ppo_loss(model, Categorical(3), batch, 0.5)[0]
+
+
+@pytest.mark.parametrize("entropy_weight", [0.0, 0.3])
+@pytest.mark.parametrize("target", [Actions(size=3, env="x"), Controls(low=(-1.0, -2.0), high=(1.0, 2.0), env="x")])
+def test_the_gradient_that_is_written_down_is_autograds(target: Any, entropy_weight: float) -> None:
+    torch.manual_seed(0)
+    spec, kind = Spec(input=Vector(size=4), target=target), distribution_of(target)
+    model: Any = PPO.wrap(Policy(spec, Sizes(hidden=(8, 6))), spec).double()
+    for p in model.parameters():
+        nn.init.normal_(p, std=0.5)
+    x = torch.randn(40, 4, dtype=torch.float64)
+    action = torch.arange(40) % 3 if isinstance(target, Actions) else torch.randn(40, 2, dtype=torch.float64)
+    with torch.no_grad():
+        log_prob = kind.log_prob(model.actor(x), action) + 0.3 * torch.randn(40, dtype=torch.float64)  # many beyond the range
+    batch = {"x": x, "action": action, "log_prob": log_prob, "advantage": torch.randn(40).double(), "returns": torch.randn(40).double()}
+    config = Config(entropy_weight=entropy_weight, value_weight=0.7)
+    losses = ppo_loss(model, kind, batch, config.clip_range)
+    (0.5 * weighed(*losses, config)).backward()
+    expected = [p.grad.clone() for p in model.parameters()]
+    model.zero_grad()
+    written = Written.of(SimpleNamespace(model=model, device=torch.device("cpu")), kind)  # type: ignore[arg-type]
+    assert written is not None
+    for times in (1, 2):  # added to what is there
+        found = written.differentiated(batch, config, 0.5)
+        torch.testing.assert_close(found, tuple(one.detach() for one in losses), atol=1e-12, rtol=0)
+        torch.testing.assert_close([p.grad for p in model.parameters()], [times * g for g in expected], atol=1e-12, rtol=0)
+
+
+def test_networks_of_other_layers_are_left_to_autograd() -> None:
+    tanh = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
+    assert TanhLayers.of(tanh) is not None
+    assert TanhLayers.of(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))) is None
+    assert TanhLayers.of(nn.Sequential(nn.Linear(4, 8), nn.Tanh())) is None
+    assert TanhLayers.of(nn.Sequential(nn.Linear(4, 8, bias=False), nn.Tanh(), nn.Linear(8, 2))) is None
+    assert TanhLayers.of(nn.Linear(4, 2)) is None
+    tanh[0].requires_grad_(False)
+    assert TanhLayers.of(tanh) is None, "what is frozen is not moved"
+
+
+def test_both_ways_train_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few updates, of which each is many mini-batches; autograd is what is left where nothing is written down."""
+    def updated() -> dict[str, torch.Tensor]:
+        method, mine = learner("CartPole-v1", envs=4, horizon=64)
+        for step in (1, 2):
+            mine.begin(step)
+            rng.reseed(0, step, "mixed")
+            told = method.update(mine, method.next_batch(mine, step))
+        return {**mine.model.state_dict(), "entropy": told["entropy"]}
+
+    by_hand = updated()
+    monkeypatch.setattr(Written, "of", staticmethod(lambda learner, kind: None))
+    torch.testing.assert_close(updated(), by_hand, atol=1e-4, rtol=1e-3)
 
 
 # -- draws ------------------------------------------------------------------------------------------

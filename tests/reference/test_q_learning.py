@@ -92,8 +92,8 @@ def test_duelling_streams_are_told_apart_by_the_mean() -> None:
     """Eq. (9): the mean over the actions is the value of the state."""
     net = QNetwork(DISCRETE, Sizes(hidden=(8,), duelling=True))
     x = torch.randn(5, 3)
-    assert net.value is not None
-    torch.testing.assert_close(net(x).mean(1, keepdim=True), net.value(net.body(x)))
+    assert net.head.value is not None
+    torch.testing.assert_close(net(x).mean(1, keepdim=True), net.head.value(net.body(x)))
 
 
 def test_soft_targets_are_the_papers() -> None:

@@ -4,7 +4,7 @@ A method never holds a generator, whose frame could not be saved: whatever it re
 updates is in `state()`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,15 @@ class Learning(Protocol):
 
     def step(self, loss: torch.Tensor, part: str = "") -> None:
         """Differentiate `loss` by the parameters of the model's child `part` and move only those."""
+        ...
+
+    @property
+    def share(self) -> float:
+        """What a loss counts in the gradient: it is one of so many whose gradients are summed."""
+        ...
+
+    def step_along(self, loss: torch.Tensor, part: str = "") -> None:
+        """The same where the gradient of `share` times `loss` has been added to that of the parameters already."""
         ...
 
     def settle(self) -> None:
@@ -125,4 +134,18 @@ class Acting(Protocol):
 
     def take_episodes(self) -> list[dict[str, Any]]:
         """Those that ended since the last call, as plain values (envs/vector.py:Record): the train event tells each."""
+        ...
+
+
+@runtime_checkable
+class Preferring(Protocol):
+    """A method that learns from what somebody prefers."""
+
+    def wants_human(self) -> bool:
+        """Whether that is to be a human, as its knobs say."""
+        ...
+
+    def ask(self, human: Callable[[Any], float | None]) -> None:
+        """Hear of the human: asked about a pair of clips (envs/clips.py), 1 for the first, 0 for the second, 1/2 for both alike, None where
+        it cannot be told; EOFError where nothing more is to be asked."""
         ...

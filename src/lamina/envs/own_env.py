@@ -6,6 +6,7 @@ The file is executed, so nothing but the user's own words may bring it here: `my
 import hashlib
 import inspect
 import sys
+from collections.abc import Mapping
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -21,12 +22,13 @@ def is_file(name: str) -> bool:
     return _parts(name)[0].endswith(".py")
 
 
-def make(name: str, render: bool = False) -> Any:
-    """One environment from the file; DataError where it is not there, throws, or holds none or several to choose from."""
-    thing = _thing(name)
-    words = {"render_mode": "rgb_array"} if render and _takes(thing, "render_mode") else {}
+def make(name: str, render: bool = False, words: Mapping[str, Any] = {}) -> Any:
+    """One environment from the file, made with `words`; DataError where it is not there, throws, or holds none, UsageError where it
+    holds several."""
+    thing = maker(name)
+    drawn = {"render_mode": "rgb_array"} if render and _takes(thing, "render_mode") else {}
     try:
-        made = thing(**words)
+        made = thing(**words, **drawn)
     except Exception as error:
         raise _threw(name, f"from `{thing.__name__}()`", error) from error
     if not isinstance(made, _gymnasium().Env):
@@ -37,7 +39,7 @@ def make(name: str, render: bool = False) -> Any:
 def described(name: str) -> dict[str, str]:
     """Qualified name, file and its sha256, for the run."""
     file = Path(_parts(name)[0]).resolve()
-    return {"name": f"{file.stem}.{_thing(name).__qualname__}", "file": str(file), "sha256": _sha256(file)}
+    return {"name": f"{file.stem}.{maker(name).__qualname__}", "file": str(file), "sha256": _sha256(file)}
 
 
 def _parts(name: str) -> tuple[str, str]:
@@ -57,7 +59,7 @@ def _sha256(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def _thing(name: str) -> Any:
+def maker(name: str) -> Any:
     """The class or function that makes the environment."""
     module, wanted = _module(name), _parts(name)[1]
     found, maker = _classes(module), getattr(module, MAKE, None)

@@ -1,6 +1,6 @@
 """What an environment's spaces say in our terms: the spec, observations as arrays, actions in the environment's units.
 
-A box of numbers is read as a row; bytes of height x width x 1 to 4 as a picture, channels first; whatever else (`Discrete`, `Dict`,
+A box of numbers is read as a row; bytes of height x width x channels as a picture, channels first; whatever else (`Discrete`, `Dict`,
 `Tuple` ...) as Gymnasium flattens it, a discrete one as a one among noughts. Actions are one of several, or numbers within
 bounds, of which networks speak as -1 to 1.
 """
@@ -13,7 +13,7 @@ from lamina.core.errors import UsageError
 from lamina.core.spec import Actions, Controls, Image, Spec, Vector
 
 Target = Actions | Controls
-MOST_CHANNELS = 4  # of what is taken for a picture
+MOST_CHANNELS = 48  # of what is taken for a picture: sixteen of three colours
 
 
 def flattened(env: Any) -> Any:

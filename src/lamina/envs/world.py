@@ -1,16 +1,20 @@
 """An environment by its name: one of ours with its knobs, a Gymnasium id, or a class in a person's own file."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lamina.core import config as knobs
 from lamina.core.errors import UsageError, missing_package, unknown
 from lamina.core.spec import Spec
-from lamina.envs import ENVS, own_env, spaces
+from lamina.envs import ENVS, own_env, settings, spaces
 
 if TYPE_CHECKING:  # it needs Gymnasium, which only those who play have
     from lamina.envs.arrays import Dynamics
+    from lamina.envs.frames import Pictures
+
+ATARI = "ALE/"  # of whose ids
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,49 @@ class World:
             from lamina.envs.arrays import Single
 
             return Single(ours, "rgb_array" if render else None)
-        return spaces.flattened(own_env.make(self.name, render) if own_env.is_file(self.name) else _registered(self.name, render))
+        return spaces.flattened(self._seen_as_told(self._opened(render)))
+
+    def _opened(self, render: bool = False) -> Any:
+        """One environment of others, as its author made it but for the settings that were chosen."""
+        words = settings.chosen(self.config)
+        return own_env.make(self.name, render, words) if own_env.is_file(self.name) else _registered(self.name, render, words)
+
+    def _seen_as_told(self, opened: Any) -> Any:
+        pictures = self._pictures(opened)
+        if pictures is None:
+            return opened
+        from lamina.envs.frames import Frames
+
+        return Frames(opened, self.config if isinstance(self.config, pictures) else pictures())
+
+    def _pictures(self, opened: Any) -> "type[Pictures] | None":
+        """The knobs of how its pictures are seen, where it shows some."""
+        from lamina.envs.frames import Atari, Pictures, shows_pictures
+
+        kind = Atari if self.is_atari() else Pictures
+        return kind if shows_pictures(opened.observation_space) else None
+
+    def config_class(self) -> type[knobs.Config]:
+        """The Config of its knobs."""
+        if self.name in ENVS:
+            return knobs.config_of(ENVS[self.name])
+        opened = World(self.name)._opened()
+        opened.close()
+        return settings.config_of(*self._made_by(), self._pictures(opened))
+
+    def is_atari(self) -> bool:
+        """Whether it is a game of the Arcade Learning Environment."""
+        return self.name.startswith(ATARI)
+
+    def _made_by(self) -> tuple[Any, Mapping[str, Any]]:
+        """What makes an environment of others, and what it is told by whoever registered it."""
+        if own_env.is_file(self.name):
+            return own_env.maker(self.name), {}
+        from gymnasium.envs.registration import load_env_creator
+
+        found = gymnasium().spec(self.name)
+        made = load_env_creator(found.entry_point) if isinstance(found.entry_point, str) else found.entry_point
+        return made, found.kwargs
 
     def spec(self) -> Spec:
         """What is seen and what can be done."""
@@ -73,8 +119,10 @@ class World:
         return "rgb_array" in modes
 
     def has_arrays(self) -> bool:
-        """Whether Gymnasium steps many of it on arrays."""
-        return self.dynamics() is None and not own_env.is_file(self.name) and gymnasium().spec(self.name).vector_entry_point is not None
+        """Whether Gymnasium steps many of it on arrays, as its author chose it."""
+        if self.dynamics() is not None or own_env.is_file(self.name) or settings.chosen(self.config):
+            return False
+        return gymnasium().spec(self.name).vector_entry_point is not None
 
 
 def gymnasium() -> Any:
@@ -92,15 +140,26 @@ def looks_like_id(name: str) -> bool:
     return bool(stem) and version.isdigit()
 
 
-def _registered(name: str, render: bool) -> Any:
+def _registered(name: str, render: bool, words: Mapping[str, Any]) -> Any:
     """One environment by its Gymnasium id; unknown ids get the nearest known one."""
     gym = gymnasium()
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # frames are drawn without a screen
+    own = _of_atari() if name.startswith(ATARI) else {}  # frames are skipped where they are seen (envs/frames.py)
     try:
-        words = {"render_mode": "rgb_array"} if render else {}  # an environment that draws nothing need not know the word
-        return gym.make(name, disable_env_checker=True, **words)
+        drawn = {"render_mode": "rgb_array"} if render else {}  # an environment that draws nothing need not know the word
+        return gym.make(name, disable_env_checker=True, **own, **words, **drawn)
     except gym.error.DependencyNotInstalled as error:
         do = "Install them, for example with pip install 'lamina[rl]'."
         raise UsageError(f"the packages that `{name}` needs", str(error), do) from error
     except (gym.error.Error, ModuleNotFoundError) as error:
         raise unknown("environment", name, list(gym.registry)) from error
+
+
+def _of_atari() -> dict[str, Any]:
+    """Atari's ids are made known by a package of their own; what each is told. UsageError where the package is missing."""
+    try:
+        import ale_py
+    except ImportError as error:
+        raise UsageError("the package `ale-py`, which has Atari's games", "no such package", "Install it: pip install ale-py.") from error
+    gymnasium().register_envs(ale_py)
+    return {"frameskip": 1}

@@ -34,19 +34,21 @@ class Config(knobs.Config):
     value_weight: float = knob(0.5, "weight of the critic's loss", low=0)
     entropy_weight: float = knob(0.0, "weight of the policy's entropy, which keeps it trying", low=0, search="log")
     scaled: bool = knob(False, "observations and rewards are brought to a common scale while playing", search="choice")
+    clip_reward: bool = knob(False, "rewards are learned from as -1, 0 or 1 (Mnih et al. 2015)", search="choice")
 
 
 class A2C:
     """Plays a little, improves once."""
 
     defaults: ClassVar[Mapping[str, Any]] = {
-        "optimizer": "adam", "learning_rate": 1e-3, "schedule": "linear", "optim.clip": 0.5, "precision": "f32", "threads": 1,
+        "optimizer": "adam", "learning_rate": 1e-3, "schedule": "linear", "optim.clip": 0.5, "optim.flat": True, "precision": "f32",
+        "threads": 1,
     }  # fmt: skip
     parts: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, spec: Spec, config: Config, split: EpisodeSplit) -> None:
         self.config = config
-        self.player = Player(acted_in(spec, split, "a2c"), config.envs, config.gamma, config.scaled)
+        self.player = Player(acted_in(spec, split, "a2c"), config.envs, config.gamma, config.scaled, config.clip_reward)
 
     @staticmethod
     def wrap(net: nn.Module, spec: Spec) -> nn.Module:
@@ -72,9 +74,9 @@ class A2C:
 
     def update(self, learner: Learning, batch: Batch) -> dict[str, torch.Tensor]:
         c, kind = self.config, self.player.distribution
-        output = learner.model.actor(batch["x"])
+        output, value = learner.model.both(batch["x"])
         actor = -(kind.log_prob(output, batch["action"]) * batch["advantage"]).mean()
-        critic = (learner.model.critic(batch["x"]).squeeze(1) - batch["returns"]).square().mean()
+        critic = (value.squeeze(1) - batch["returns"]).square().mean()
         entropy = kind.entropy(output).mean()
         learner.step(weighed(actor, critic, entropy, c))
         return {"actor_loss": actor, "critic_loss": critic, "entropy": entropy} | told_of(self.player.envs)

@@ -49,10 +49,10 @@ def mini_batches(batch: Batch, size: int) -> list[dict[str, torch.Tensor]]:
 
 
 class Collector:
-    """Plays `count` environments and looks `ahead` steps ahead, with discount `gamma`."""
+    """Plays `count` environments and looks `ahead` steps ahead, with discount `gamma`; `clipped`: of rewards the sign counts."""
 
-    def __init__(self, split: EpisodeSplit, count: int, ahead: int, gamma: float) -> None:
-        self.envs, self.ahead, self.gamma = Envs(split, count), ahead, gamma
+    def __init__(self, split: EpisodeSplit, count: int, ahead: int, gamma: float, clipped: bool = False) -> None:
+        self.envs, self.ahead, self.gamma, self.clipped = Envs(split, count), ahead, gamma, clipped
         self._waiting: dict[str, np.ndarray] = {}
 
     def play(self, choose: Choose, steps: int) -> Rows:
@@ -62,6 +62,7 @@ class Collector:
             seen = self.envs.seen.copy()
             action = choose(seen, t)
             reward, over, cut = self.envs.step(action)
+            reward = np.sign(reward) if self.clipped else reward
             after, ended = self.envs.seen.copy(), over.copy()
             for i, last in cut:
                 after[i], ended[i] = last, 0

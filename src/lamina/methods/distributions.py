@@ -36,6 +36,19 @@ class Distribution(Protocol):
     def entropy(self, output: torch.Tensor) -> torch.Tensor:
         """Of each row, (B,)."""
 
+    def differentiated(self, output: torch.Tensor, action: torch.Tensor) -> "Differentiated":
+        """Log-probabilities and entropies, and what their gradient is worked out of."""
+
+
+class Differentiated(Protocol):
+    """Of outputs and actions: log-probabilities and entropies, (B,) each, and their gradient written down."""
+
+    log_prob: torch.Tensor
+    entropy: torch.Tensor
+
+    def gradient(self, weight: torch.Tensor, entropy_weight: float) -> torch.Tensor:
+        """By the output, (B, K): of the sum of `weight` (B,) times the log-probabilities and `entropy_weight` times the entropies."""
+
 
 class Categorical:
     """One of A actions."""
@@ -62,6 +75,22 @@ class Categorical:
         log_p = F.log_softmax(output, -1)
         return -(log_p.exp() * log_p).sum(-1)
 
+    def differentiated(self, output: torch.Tensor, action: torch.Tensor) -> "Differentiated":
+        return _OfCategorical(output, action)
+
+
+class _OfCategorical:
+    def __init__(self, output: torch.Tensor, action: torch.Tensor) -> None:
+        self._action, self._log_p = action[:, None], F.log_softmax(output, -1)
+        self._p = self._log_p.exp()
+        self.log_prob = self._log_p.gather(1, self._action).squeeze(1)
+        self.entropy = -torch.linalg.vecdot(self._p, self._log_p)
+
+    def gradient(self, weight: torch.Tensor, entropy_weight: float) -> torch.Tensor:
+        weights = weight[:, None]
+        found = (self._p * -weights).scatter_add_(1, self._action, weights)  # one at the action, less p
+        return found.sub_(entropy_weight * self._p * (self._log_p + self.entropy[:, None])) if entropy_weight else found
+
 
 class Gaussian:
     """A numbers."""
@@ -86,6 +115,21 @@ class Gaussian:
 
     def entropy(self, output: torch.Tensor) -> torch.Tensor:
         return (output[..., self.size :] + 0.5 + LOG_SQRT_2PI).sum(-1)
+
+    def differentiated(self, output: torch.Tensor, action: torch.Tensor) -> "Differentiated":
+        return _OfGaussian(self, output, action)
+
+
+class _OfGaussian:
+    def __init__(self, kind: Gaussian, output: torch.Tensor, action: torch.Tensor) -> None:
+        mean, log_std = output.chunk(2, -1)
+        self._precision = (-log_std).exp()
+        self._apart = (action - mean) * self._precision  # in deviations
+        self.log_prob, self.entropy = kind.log_prob(output, action), kind.entropy(output)
+
+    def gradient(self, weight: torch.Tensor, entropy_weight: float) -> torch.Tensor:
+        weights = weight[:, None]
+        return torch.cat([self._apart * self._precision * weights, (self._apart.square() - 1) * weights + entropy_weight], -1)
 
 
 def distribution_of(target: Actions | Controls) -> Distribution:

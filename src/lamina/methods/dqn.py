@@ -54,6 +54,7 @@ class Config(knobs.Config):
     prioritized: bool = knob(False, "draw what was predicted worst more often", search="choice")
     alpha: float = knob(0.6, "how much more: 0 not at all, 1 in proportion to the error", low=0, high=1, search="linear")
     beta: float = knob(0.4, "how far that is weighed back at first; at the end wholly", low=0, high=1, search="linear")
+    clip_reward: bool = knob(False, "rewards are learned from as -1, 0 or 1 (Mnih et al. 2015)", search="choice")
     ahead: int = knob(1, "steps whose rewards are counted before the network's own estimate", low=1, search="log")
 
 
@@ -73,7 +74,7 @@ class DQN:
     """Plays, remembers, learns from what it remembers."""
 
     defaults: ClassVar[Mapping[str, Any]] = {
-        "optimizer": "adam", "learning_rate": 1e-3, "optim.clip": 10.0, "precision": "f32", "threads": 1,
+        "optimizer": "adam", "learning_rate": 1e-3, "optim.clip": 10.0, "optim.flat": True, "precision": "f32", "threads": 1,
     }  # fmt: skip
     parts: ClassVar[tuple[str, ...]] = ("net",)
 
@@ -83,7 +84,7 @@ class DQN:
             raise UsageError("one of several actions for `dqn`", f"{spec.target.size} numbers to set in `{split.world.name}`",
                              "Use `--method sac` or `--method ppo`.")
         self.config, self.actions = config, spec.target.size
-        self.player = Collector(split, config.envs, config.ahead, config.gamma)
+        self.player = Collector(split, config.envs, config.ahead, config.gamma, config.clip_reward)
         self.replay = Replay(config.memory)
         self.priority = np.zeros(config.memory, np.float32)
         self.largest = 1.0

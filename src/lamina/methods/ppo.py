@@ -4,7 +4,8 @@ One update is one iteration of the paper's Algorithm 1: play `envs` environments
 present policy, estimate advantages (Schulman et al. 2016, GAE), then improve the clipped objective for a few
 epochs of mini-batches. Departures: actor and critic share no weights; an episode cut off by a time limit is
 completed by the critic's value of what was seen last (Pardo et al. 2018); advantages are normalized over the
-whole iteration, which in our trials took fewer steps than over each mini-batch (results/ppo-settings.md).
+whole iteration, which in our trials took fewer steps than over each mini-batch (results/ppo-settings.md). For networks of tanh layers the
+gradient is written down (`Written`).
 
     s_t  x         observations        (T, E, D)
     a_t  action    actions             (T, E)
@@ -14,7 +15,7 @@ whole iteration, which in our trials took fewer steps than over each mini-batch 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,6 +30,9 @@ from lamina.core.spec import Spec
 from lamina.envs.episodes import EpisodeSplit
 from lamina.methods.distributions import Distribution
 from lamina.methods.rollout import Player, acted_in, behind_scale, estimated, rollouts, told_of, weighed
+from lamina.nn.tanh_layers import TanhLayers
+
+Losses = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # actor, critic, entropy
 
 
 class Config(knobs.Config):
@@ -46,19 +50,21 @@ class Config(knobs.Config):
     value_weight: float = knob(0.5, "weight of the critic's loss", low=0)
     entropy_weight: float = knob(0.0, "weight of the policy's entropy, which keeps it trying", low=0, search="log")
     scaled: bool = knob(False, "observations and rewards are brought to a common scale while playing", search="choice")
+    clip_reward: bool = knob(False, "rewards are learned from as -1, 0 or 1 (Mnih et al. 2015)", search="choice")
 
 
 class PPO:
     """Plays, estimates, improves."""
 
     defaults: ClassVar[Mapping[str, Any]] = {
-        "optimizer": "adam", "learning_rate": 1e-3, "schedule": "linear", "optim.clip": 0.5, "precision": "f32", "threads": 1,
+        "optimizer": "adam", "learning_rate": 1e-3, "schedule": "linear", "optim.clip": 0.5, "optim.flat": True, "precision": "f32",
+        "threads": 1,
     }  # fmt: skip
     parts: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, spec: Spec, config: Config, split: EpisodeSplit) -> None:
         self.config = config
-        self.player = Player(acted_in(spec, split, "ppo"), config.envs, config.gamma, config.scaled)
+        self.player = Player(acted_in(spec, split, "ppo"), config.envs, config.gamma, config.scaled, config.clip_reward)
 
     @staticmethod
     def wrap(net: nn.Module, spec: Spec) -> nn.Module:
@@ -108,23 +114,74 @@ def normalized(advantage: np.ndarray, returns: np.ndarray) -> dict[str, torch.Te
 def improved(learner: Learning, kind: Distribution, batch: Mapping[str, torch.Tensor], c: Config,
              part: str = "") -> dict[str, torch.Tensor]:
     """Some epochs of mini-batches that move `part` of the model; the mean losses."""
-    total, count = torch.zeros(3, device=learner.device), len(batch["x"])
+    told: list[Losses] = []
+    written = Written.of(learner, kind)
     for _ in range(c.epochs):
-        for rows in torch.randperm(count).to(learner.device).split(c.batch):
-            some = {k: v.index_select(0, rows) for k, v in batch.items()}
-            actor, critic, entropy = ppo_loss(learner.model, kind, some, c.clip_range)
-            learner.step(weighed(actor, critic, entropy, c), part)
-            total += torch.stack([actor.detach(), critic.detach(), entropy.detach()])
-    actor, critic, entropy = total / (c.epochs * math.ceil(count / c.batch))
-    return {"actor_loss": actor, "critic_loss": critic, "entropy": entropy}
+        for some in mixed(batch, c.batch, learner.device):
+            if written is None:
+                losses = ppo_loss(learner.model, kind, some, c.clip_range)
+                learner.step(weighed(*losses, c), part)
+            else:
+                losses = written.differentiated(some, c, learner.share)
+                learner.step_along(weighed(*losses, c), part)
+            told.append(losses)
+    means = (torch.stack([one.detach() for one in each]).mean() for each in zip(*told, strict=True))
+    return dict(zip(("actor_loss", "critic_loss", "entropy"), means, strict=True))
 
 
-def ppo_loss(model: Any, kind: Distribution, batch: Mapping[str, torch.Tensor],
-             clip_range: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def mixed(batch: Mapping[str, torch.Tensor], size: int, device: torch.device) -> Iterator[Mapping[str, torch.Tensor]]:
+    """All rows in a new order, by `size` at a time; where that is all of them, as they are."""
+    count = len(batch["x"])
+    if count <= size:
+        yield batch
+        return
+    order = torch.randperm(count).to(device)
+    parts = {name: values.index_select(0, order).split(size) for name, values in batch.items()}
+    for n in range(math.ceil(count / size)):
+        yield {name: values[n] for name, values in parts.items()}
+
+
+def ppo_loss(model: Any, kind: Distribution, batch: Mapping[str, torch.Tensor], clip_range: float) -> Losses:
     """The clipped surrogate (eq. 7, negated), the critic's squared error, and the mean entropy."""
-    output = model.actor(batch["x"])
+    output, value = model.both(batch["x"])
+    return loss_of(output, value, kind, batch, clip_range)
+
+
+def loss_of(output: torch.Tensor, value: torch.Tensor, kind: Distribution, batch: Mapping[str, torch.Tensor], clip_range: float) -> Losses:
+    """The same of what actor (B, K) and critic (B, 1) say."""
     ratio = (kind.log_prob(output, batch["action"]) - batch["log_prob"]).exp()
     advantage = batch["advantage"]
     surrogate = torch.min(ratio * advantage, ratio.clamp(1 - clip_range, 1 + clip_range) * advantage)
-    critic = (model.critic(batch["x"]).squeeze(1) - batch["returns"]).square().mean()
+    critic = (value.squeeze(1) - batch["returns"]).square().mean()
     return -surrogate.mean(), critic, kind.entropy(output).mean()
+
+
+class Written:
+    """The loss and its gradient for an actor and a critic of tanh layers, without autograd, which costs more there than what it does."""
+
+    def __init__(self, actor: TanhLayers, critic: TanhLayers, kind: Distribution) -> None:
+        self.actor, self.critic, self.kind = actor, critic, kind
+
+    @staticmethod
+    def of(learner: Learning, kind: Distribution) -> "Written | None":
+        """For a learner's model, or None where it is of other layers or on an accelerator."""
+        if learner.device.type != "cpu":
+            return None
+        actor, critic = TanhLayers.of(learner.model.actor), TanhLayers.of(learner.model.critic)
+        return Written(actor, critic, kind) if actor is not None and critic is not None else None
+
+    @torch.no_grad()
+    def differentiated(self, batch: Mapping[str, torch.Tensor], c: Config, share: float = 1.0) -> Losses:
+        """The parts of the loss as `ppo_loss` has them; `share` of the gradient of their weighed sum is added to the parameters'."""
+        output, value = self.actor.forward(batch["x"]), self.critic.forward(batch["x"])
+        advantage, each = batch["advantage"], share / len(value)
+        said = self.kind.differentiated(output, batch["action"])
+        ratio = (said.log_prob - batch["log_prob"]).exp_()
+        free, clipped = ratio * advantage, ratio.clamp_(1 - c.clip_range, 1 + c.clip_range).mul_(advantage)
+        error = value.squeeze(1) - batch["returns"]
+        surrogate = torch.minimum(free, clipped)
+        losses = -surrogate.mean(), error.square().mean(), said.entropy.mean()
+        moving = (free <= clipped) * free  # d ratio = ratio d log pi; what is clipped does not move
+        self.actor.backward(said.gradient(moving.mul_(-each), -c.entropy_weight * each))
+        self.critic.backward(error.mul_(2 * c.value_weight * each)[:, None])
+        return losses

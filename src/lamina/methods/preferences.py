@@ -1,8 +1,9 @@
 """Learning from preferences (Christiano et al. 2017, Deep reinforcement learning from human preferences).
 
-Nobody writes a reward: of two short clips somebody says which comes nearer to what is wanted, a network learns a reward that explains
-these answers, and PPO earns that one. Here the answers are given by a scripted human, who prefers the clip in which the environment's true
-goal was furthered more; so an environment must tell its goal. The environment's own reward is never seen by what learns.
+Nobody writes a reward: of two short clips somebody says which comes nearer to what is wanted, a network learns a reward that
+explains these answers, and PPO earns that one. A human answers at the terminal (verbs/preferring.py), or a script, which prefers the
+clip in which the environment's true goal was furthered more and needs one that is told. The environment's own reward is never
+seen by what learns.
 
 One update: play as PPO does, ask about some pairs of the clips just played, learn the reward, improve the policy. Departures: one reward
 network in place of three; pairs are drawn evenly; the learned reward is brought to deviation 1 over what was just played (their section
@@ -14,9 +15,9 @@ network in place of three; pairs are drawn evenly; the learned reward is brought
     P[1 > 2] = exp sum r(sigma_1) / (exp sum r(sigma_1) + exp sum r(sigma_2))    eq. (1)
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -29,19 +30,22 @@ from lamina.core.config import knob
 from lamina.core.errors import UsageError
 from lamina.core.method import Learning, Pace
 from lamina.core.spec import Actions, Spec, Vector
+from lamina.envs.clips import Clip, Trails
 from lamina.envs.episodes import EpisodeSplit
 from lamina.methods import ppo
 from lamina.methods.ppo import improved, normalized
 from lamina.methods.rollout import Played, Player, acted_in, behind_scale, estimated, rollouts, told_of
 
 WIDTH = 64  # of the reward's network
+ASKED = {"goal": 40, "human": 6}  # pairs after each iteration
 
 
 class Config(ppo.Config):
     """PPO's knobs, and how much is asked."""
 
     clip_steps: int = knob(16, "steps of a clip that is judged", low=2, search="log")
-    asked: int = knob(40, "pairs of clips that are asked about after each iteration", low=1, search="log")
+    answered_by: Literal["goal", "human"] = knob("goal", "who answers: a script by the true goal, or a human at the terminal")
+    asked: int | None = knob(None, "pairs of clips that are asked about after each iteration; none: 40, of a human 6", low=1)
     answers: int = knob(2_000, "answers that are remembered", low=1, search="log")
     reward_steps: int = knob(60, "steps of gradient of the reward in each iteration", low=1, search="log")
 
@@ -65,6 +69,10 @@ class Judged(nn.Module):
         return self.policy.critic
 
     @property
+    def both(self) -> Any:
+        return self.policy.both
+
+    @property
     def scale(self) -> Any:
         return self.policy.scale
 
@@ -81,10 +89,15 @@ class Preferences:
 
     def __init__(self, spec: Spec, config: Config, split: EpisodeSplit) -> None:
         acted_in(spec, split, "preferences")
-        if not isinstance(spec.input, Vector) or not split.world.goal():
-            raise UsageError("an environment of rows that tells its true goal, by which a scripted human answers", f"`{split.world.name}`",
-                             "Train boat_race, for example; `lamina list environments` names others.")
+        if not isinstance(spec.input, Vector):
+            raise UsageError("an environment of rows, of which a reward is learned", f"`{split.world.name}`", "Use `--method ppo`.")
+        if config.answered_by == "goal" and not split.world.goal():
+            raise UsageError("an environment that tells its true goal, by which a script answers", f"`{split.world.name}`",
+                             "Answer yourself, `answered_by=human`; or train boat_race, for example.")
         self.config, self.target = config, spec.target
+        self.count = config.asked or ASKED[config.answered_by]
+        self.human: Callable[[tuple[Clip, Clip]], float | None] | None = None
+        self.trails = Trails(config.envs)
         self.player = Player(split, config.envs, config.gamma, config.scaled)
         self.clips = torch.zeros(0)  # (N, 2, L, D + A)
         self.answers = torch.zeros(0)  # (N,)
@@ -113,18 +126,40 @@ class Preferences:
         return Batch(x=torch.from_numpy(played.x[:-1]).flatten(0, 1), action=action.flatten(0, 1), log_prob=log_prob.flatten())
 
     def _ask(self, played: Played, random: np.random.Generator) -> None:
-        """Remember what the scripted human says of some pairs of clips, none of which runs over the end of an episode."""
+        """Remember what is said of some pairs of clips, none of which runs over the end of an episode."""
         c = self.config
         starts = whole_clips(played.ended, c.clip_steps)
-        if len(starts) < 2:
-            return
-        pairs = starts[random.integers(0, len(starts), (c.asked, 2))]  # (N, 2, 2): time and environment of each clip
-        gained = np.stack([[furthered(played, t, e, c.clip_steps) for t, e in pair] for pair in pairs])
+        pairs = starts[random.integers(0, len(starts), (self.count, 2))] if len(starts) > 1 else np.zeros((0, 2, 2), int)
+        told = self._said(played, pairs) if c.answered_by == "human" else by_goal(played, pairs, c.clip_steps)
+        if c.answered_by == "human":
+            self.trails.go_on(played.action, played.ended)
         steps = steps_of(played, self.target)
-        clips = torch.stack([torch.stack([steps[t : t + c.clip_steps, e] for t, e in pair]) for pair in pairs])
-        answers = torch.from_numpy((1 + np.sign(gained[:, 0] - gained[:, 1])) / 2).float()
-        self.clips = torch.cat([self.clips, clips])[-c.answers :] if len(self.clips) else clips
-        self.answers = torch.cat([self.answers, answers])[-c.answers :]
+        for pair, answer in told:
+            clips = torch.stack([steps[t : t + c.clip_steps, e] for t, e in pair])[None]
+            self.clips = torch.cat([self.clips, clips])[-c.answers :] if len(self.clips) else clips
+            self.answers = torch.cat([self.answers, torch.tensor([answer])])[-c.answers :]
+
+    def _said(self, played: Played, pairs: np.ndarray) -> list[tuple[np.ndarray, float]]:
+        """What the human says of pairs of clips, until nothing more is to be asked."""
+        found = []
+        for pair in pairs if self.human is not None else ():
+            assert self.human is not None, "asked above"
+            first, second = (self.trails.clip(played.action, played.ended, (t, e), self.config.clip_steps) for t, e in pair)
+            try:
+                answer = self.human((first, second))
+            except EOFError:
+                self.human = None
+                break
+            if answer is not None:
+                found.append((pair, answer))
+        return found
+
+    def wants_human(self) -> bool:
+        return self.config.answered_by == "human"
+
+    def ask(self, human: Callable[[tuple[Clip, Clip]], float | None]) -> None:
+        """Hear of the human (core/method.py:Preferring); until then nobody is asked."""
+        self.human = human
 
     def update(self, learner: Learning, batch: Batch) -> dict[str, torch.Tensor]:
         loss, agreed = self._learn_reward(learner)
@@ -161,11 +196,12 @@ class Preferences:
         return self.player.envs.take_told()
 
     def state(self) -> dict[str, Any]:
-        return {"player": self.player.state(), "clips": self.clips, "asked": self.answers}
+        return {"player": self.player.state(), "clips": self.clips, "asked": self.answers, "trails": self.trails.state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.player.load_state(state["player"])
         self.clips, self.answers = state["clips"], state["asked"]
+        self.trails.load_state(state["trails"])
 
 
 def whole_clips(ended: np.ndarray, length: int) -> np.ndarray:
@@ -173,6 +209,12 @@ def whole_clips(ended: np.ndarray, length: int) -> np.ndarray:
     times = len(ended) - length + 1
     inside = np.stack([ended[k : k + max(0, times)] for k in range(length - 1)]).sum(0) if times > 0 else np.ones((0, ended.shape[1]))
     return np.argwhere(inside == 0)
+
+
+def by_goal(played: Played, pairs: np.ndarray, length: int) -> list[tuple[np.ndarray, float]]:
+    """Of each pair the clip in which the true goal was furthered more: 1 the first, 0 the second, 1/2 both alike."""
+    gained = [[furthered(played, t, e, length) for t, e in pair] for pair in pairs]
+    return [(pair, float(1 + np.sign(first - second)) / 2) for pair, (first, second) in zip(pairs, gained, strict=True)]
 
 
 def furthered(played: Played, t: int, e: int, length: int) -> float:

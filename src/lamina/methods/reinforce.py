@@ -41,7 +41,8 @@ class Reinforce:
     """Plays whole episodes, improves once."""
 
     defaults: ClassVar[Mapping[str, Any]] = {
-        "optimizer": "adam", "learning_rate": 5e-3, "schedule": "linear", "optim.clip": 0.5, "precision": "f32", "threads": 1,
+        "optimizer": "adam", "learning_rate": 5e-3, "schedule": "linear", "optim.clip": 0.5, "optim.flat": True, "precision": "f32",
+        "threads": 1,
     }  # fmt: skip
     parts: ClassVar[tuple[str, ...]] = ()
 
@@ -91,10 +92,10 @@ class Reinforce:
 
     def update(self, learner: Learning, batch: Batch) -> dict[str, torch.Tensor]:
         c, kind = self.config, self.player.distribution
-        value = learner.model.critic(batch["x"]).squeeze(1)
+        output, value = learner.model.both(batch["x"])
+        value = value.squeeze(1)
         baseline = {"critic": value.detach(), "mean": batch["value"], "none": torch.zeros_like(value)}[c.baseline]
         apart = batch["returns"] - baseline
-        output = learner.model.actor(batch["x"])
         actor = -(kind.log_prob(output, batch["action"]) * apart / (apart.std(correction=0) + 1e-8)).mean()
         critic = (value - batch["returns"]).square().mean()
         entropy = kind.entropy(output).mean()

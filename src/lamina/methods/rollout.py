@@ -13,6 +13,7 @@ matters in deep policy gradients, section 3; as in Baselines' VecNormalize).
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -28,6 +29,7 @@ from lamina.envs.episodes import EpisodeSplit
 from lamina.envs.vector import Envs
 from lamina.methods.distributions import Distribution, distribution_of
 from lamina.nn.running_scale import Seen
+from lamina.nn.tanh_layers import TanhLayers
 
 LARGEST_REWARD = 10.0  # deviations; beyond them scaled rewards are cut
 
@@ -46,10 +48,11 @@ class Played:
 
 
 class Player:
-    """Plays `count` environments; `scaled`: observations and rewards are brought to a common scale."""
+    """Plays `count` environments; `scaled`: observations and rewards are brought to a common scale; `clipped`: of rewards only the
+    sign counts."""
 
-    def __init__(self, split: EpisodeSplit, count: int, gamma: float, scaled: bool) -> None:
-        self.envs, self.gamma, self.scaled = Envs(split, count), gamma, scaled
+    def __init__(self, split: EpisodeSplit, count: int, gamma: float, scaled: bool, clipped: bool = False) -> None:
+        self.envs, self.gamma, self.scaled, self.clipped = Envs(split, count), gamma, scaled, clipped
         self.distribution: Distribution = distribution_of(split.target)
         self._returns = np.zeros(count)  # discounted, of the episodes under way
         self._moments = [0.0, 0.0, 0.0]  # count, mean and variance of the discounted return
@@ -60,14 +63,16 @@ class Player:
         x = np.empty((horizon + 1, *envs.seen.shape), envs.seen.dtype)
         action = np.empty((horizon, envs.count, *kind.shape), kind.dtype)
         reward, ended, gained = (np.empty((horizon, envs.count), np.float32) for _ in range(3))
-        output, cut = [], []
+        output, cut, says = [], [], TanhLayers.answering(learner.model.actor)
         noise = kind.noise(np.random.default_rng(rng.key(learner.seed, step, "act")), horizon, envs.count)
         for t in range(horizon):
             x[t] = self._seen(learner, envs.seen)
-            output.append(_asked(learner, x[t]))
+            output.append(_asked(says, x[t], learner.device))
             action[t] = kind.choose(output[-1], noise[t])
             reward[t], ended[t], truncated = envs.step(action[t])
             gained[t] = envs.gained
+            if self.clipped:
+                reward[t] = np.sign(reward[t])
             cut += [(t, i, last) for i, last in truncated]
             if self.scaled:
                 reward[t] = self._scaled_reward(reward[t], ended[t])
@@ -76,12 +81,12 @@ class Player:
 
     def _seen(self, learner: Learning, seen: np.ndarray) -> np.ndarray:
         """What is seen now, of which the scale learns."""
-        if self.scaled:
+        if self.scaled and learner.model.scale is not None:
             learner.model.scale.learn(torch.from_numpy(seen))
         return self._scale(learner, seen)
 
     def _scale(self, learner: Learning, seen: np.ndarray) -> np.ndarray:
-        if not self.scaled:
+        if not self.scaled or learner.model.scale is None:
             return seen
         with torch.no_grad():
             found: np.ndarray = learner.model.scale(torch.from_numpy(seen).to(learner.device)).cpu().numpy()
@@ -105,10 +110,10 @@ class Player:
         self._returns, self._moments = np.array(state["discounted"], float), list(state["moments"])
 
 
-def _asked(learner: Learning, x: np.ndarray) -> np.ndarray:
+def _asked(says: Callable[[torch.Tensor], torch.Tensor], x: np.ndarray, device: torch.device) -> np.ndarray:
     """The actor's output for what is seen, (E, K)."""
     with torch.inference_mode():
-        output: np.ndarray = learner.model.actor(torch.from_numpy(x).to(learner.device)).cpu().numpy()
+        output: np.ndarray = says(torch.from_numpy(x).to(device)).cpu().numpy()
     return output
 
 
@@ -194,5 +199,6 @@ def acted_in(spec: Spec, split: Any, method: str) -> EpisodeSplit:
 def behind_scale(net: nn.Module, spec: Spec) -> nn.Module:
     """A policy and its critic behind the scale of what they see."""
     if not all(isinstance(getattr(net, part, None), nn.Module) for part in ("actor", "critic")):
-        raise UsageError("a model with an `actor` and a `critic`", f"`{type(net).__name__}`", "Use `--model policy`.")
+        raise UsageError("a model with an `actor` and a `critic`", f"`{type(net).__name__}`",
+                         "Use `--model policy`, or `--model pixel_policy` for pictures.")
     return Seen(net, spec.input.shape)

@@ -16,7 +16,7 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
     share = hits / total
     middle = (share + Z * Z / (2 * total)) / (1 + Z * Z / total)
     half = Z / (1 + Z * Z / total) * math.sqrt(share * (1 - share) / total + Z * Z / (4 * total * total))
-    return max(0.0, middle - half), min(1.0, middle + half)  # rounding may step outside
+    return middle - half if hits else 0.0, middle + half if hits < total else 1.0  # there exactly, but for rounding
 
 
 def of_mean(mean: float, deviation: float, total: int) -> tuple[float, float]:

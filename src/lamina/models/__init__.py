@@ -30,6 +30,8 @@ MODELS = Registry("model", {
     "faster_rcnn": "lamina.models.faster_rcnn:faster_rcnn",
     "policy": "lamina.models.policy:Policy",
     "q_network": "lamina.models.q_network:QNetwork",
+    "pixel_policy": "lamina.models.pixel_policy:PixelPolicy",
+    "pixel_q_network": "lamina.models.pixel_q_network:PixelQNetwork",
     "soft_policy": "lamina.models.soft_policy:SoftPolicy",
     "board_resnet": "lamina.models.board_resnet:BoardResNet",
     "dcgan": "lamina.models.dcgan:DCGAN",

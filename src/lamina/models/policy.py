@@ -16,6 +16,8 @@ from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.errors import UsageError
 from lamina.core.spec import Actions, Controls, Spec, Vector
+from lamina.nn.init import orthogonal_layer
+from lamina.nn.spread import Spread
 
 
 class Config(knobs.Config):
@@ -32,7 +34,7 @@ class Policy(nn.Module):
         super().__init__()
         if not isinstance(spec.input, Vector) or not isinstance(spec.target, Actions | Controls):
             raise UsageError("rows of observations and actions for `policy`", f"`{spec.input.kind}` and `{spec.target.kind}`",
-                             "Use `--model mlp` for rows of numbers, `--model cnn` for pictures.")
+                             "Use `--model pixel_policy` for pictures.")
         self.numbers = isinstance(spec.target, Controls)
         self.actor = _network(spec.input.size, config.hidden, spec.target.size, 0.01)
         if self.numbers:
@@ -45,25 +47,8 @@ class Policy(nn.Module):
         return output.chunk(2, -1)[0].clamp(-1, 1) if self.numbers else output
 
 
-class Spread(nn.Module):
-    """Puts a learned log deviation beside each mean: (B, A) -> (B, 2 A)."""
-
-    def __init__(self, size: int, log_std: float) -> None:
-        super().__init__()
-        self.log_std = nn.Parameter(torch.full((size,), log_std))
-
-    def forward(self, mean: torch.Tensor) -> torch.Tensor:
-        return torch.cat([mean, self.log_std.expand_as(mean)], -1)
-
-
 def _network(inputs: int, hidden: tuple[int, ...], outputs: int, last_gain: float) -> nn.Sequential:
     layers: list[nn.Module] = []
     for i, o in pairwise((inputs, *hidden)):
-        layers += [_orthogonal(nn.Linear(i, o), math.sqrt(2)), nn.Tanh()]
-    return nn.Sequential(*layers, _orthogonal(nn.Linear((inputs, *hidden)[-1], outputs), last_gain))
-
-
-def _orthogonal(layer: nn.Linear, gain: float) -> nn.Linear:
-    nn.init.orthogonal_(layer.weight, gain)
-    nn.init.zeros_(layer.bias)
-    return layer
+        layers += [orthogonal_layer(nn.Linear(i, o), math.sqrt(2)), nn.Tanh()]
+    return nn.Sequential(*layers, orthogonal_layer(nn.Linear((inputs, *hidden)[-1], outputs), last_gain))

@@ -36,10 +36,21 @@ class QNetwork(nn.Module):
                              "Numbers to set are learned by `--method sac` or `--method ppo`.")
         widths = (spec.input.size, *config.hidden)
         self.body = nn.Sequential(*(layer for i, o in pairwise(widths) for layer in (nn.Linear(i, o), nn.ReLU())))
-        self.advantage = nn.Linear(widths[-1], spec.target.size)
-        self.value = nn.Linear(widths[-1], 1) if config.duelling else None
+        self.head = Streams(widths[-1], spec.target.size, config.duelling)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        h = self.body(x)
+        values: torch.Tensor = self.head(self.body(x))
+        return values
+
+
+class Streams(nn.Module):
+    """Features (B, F) -> values of actions (B, A), by one layer, or by the two streams of a duel."""
+
+    def __init__(self, width: int, actions: int, duelling: bool) -> None:
+        super().__init__()
+        self.advantage = nn.Linear(width, actions)
+        self.value = nn.Linear(width, 1) if duelling else None
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
         advantage: torch.Tensor = self.advantage(h)
         return advantage if self.value is None else self.value(h) + advantage - advantage.mean(-1, keepdim=True)

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
 GAINS = ("sigmoid", "tanh", "relu", "leaky_relu", "selu")  # for which torch knows one
+Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
 Rule = Callable[[torch.Tensor, float], object]
 
 
@@ -24,6 +26,14 @@ def he(model: nn.Module, activation: str) -> None:
 def orthogonal(model: nn.Module, activation: str) -> None:
     """Orthogonal matrices times the activation's gain: keeps lengths through depth."""
     _draw(model, lambda w, gain: nn.init.orthogonal_(w, gain), activation)
+
+
+def orthogonal_layer(layer: Layer, gain: float) -> Layer:
+    """The layer with an orthogonal matrix times `gain`, and no bias yet: what policies begin with."""
+    nn.init.orthogonal_(layer.weight, gain)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
 
 
 def he_outputs(model: nn.Module) -> None:

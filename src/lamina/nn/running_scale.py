@@ -46,11 +46,13 @@ class RunningScale(nn.Module):
 
 
 class Seen(nn.Module):
-    """A policy and its critic behind the scale of what they see; each is called with what has been scaled."""
+    """A policy and its critic behind the scale of what they see; each is called with what has been scaled. Pictures have no scale but
+    their own."""
 
     def __init__(self, net: nn.Module, shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.net, self.scale = net, RunningScale(shape)
+        self.net = net
+        self.scale = RunningScale(shape) if len(shape) == 1 else None
 
     @property
     def actor(self) -> nn.Module:
@@ -60,7 +62,13 @@ class Seen(nn.Module):
     def critic(self) -> nn.Module:
         return cast(nn.Module, self.net.critic)
 
+    def both(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the actor says, (B, K), and the critic's values (B, 1)."""
+        both = getattr(self.net, "both", None)  # where they share layers
+        found: tuple[torch.Tensor, torch.Tensor] = (self.actor(x), self.critic(x)) if both is None else both(x)
+        return found
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Scores of actions (B, A), or controls of -1 to 1, of what is seen as it comes, (B, D)."""
-        scores: torch.Tensor = self.net(self.scale(x))
+        """Scores of actions (B, A), or controls of -1 to 1, of what is seen as it comes, (B, D) or (B, C, H, W)."""
+        scores: torch.Tensor = self.net(x if self.scale is None else self.scale(x))
         return scores

@@ -22,6 +22,7 @@ from lamina.core.predictor import Predictor, autocast
 from lamina.optim import OPTIMIZERS, SCHEDULES
 from lamina.optim.averages import Average, Checkpoints, Following
 from lamina.optim.eager import stay_eager, step_of
+from lamina.optim.flat import Piece
 from lamina.optim.penalties import penalize, shorten
 from lamina.optim.schedules import warm
 
@@ -48,6 +49,7 @@ class Config(knobs.Config):
     l1: float = knob(0.0, "penalty on the sum of absolute weights", low=0, search="log")
     l2: float = knob(0.0, "penalty on half the sum of squared weights", low=0, search="log")
     max_norm: float = knob(0.0, "longest vector of weights into one unit; 0 leaves them free", low=0)
+    flat: bool = knob(False, "parameters lie in one piece of memory, which is moved by one call: for small networks")
 
 
 class Learner:
@@ -89,10 +91,23 @@ class Learner:
 
     def step(self, loss: torch.Tensor, part: str = "") -> None:
         """Move the parameters of `part` down the gradient of `loss`; nothing moves if it is not finite."""
+        self._parts[part].differentiate(loss)
+        self._move(part, loss.detach())
+
+    @property
+    def share(self) -> float:
+        """What a loss counts in the gradient: it is one of so many whose gradients are summed."""
+        return 1 / self.config.accumulate
+
+    def step_along(self, loss: torch.Tensor, part: str = "") -> None:
+        """The same where the gradient of `share` times `loss` has been added to that of the parameters already."""
+        self._parts[part].hear(loss)
+        self._move(part, loss)
+
+    def _move(self, part: str, loss: torch.Tensor) -> None:
         mine = self._parts[part]
-        mine.differentiate(loss)
         if mine.count % self.config.accumulate == 0:
-            mine.move(loss.detach())
+            mine.move(loss)
             if self._average is not None:
                 self._average.moved(part, mine.count // self.config.accumulate)
 
@@ -157,7 +172,7 @@ class _Part:
                              "Give it a layer with weights, or call `requires_grad_(True)` on it.")
         self.config = config
         stay_eager()
-        self.optimizer = _optimizer(module, config, device, rates)
+        self.optimizer, self.pieces = _optimizer(module, config, device, rates)
         self._step = step_of(self.optimizer)
         self.on_device = device.type != "cpu" and bool(self.optimizer.defaults.get("fused"))
         self.broken = torch.zeros((), device=device)  # how often the fused kernel kept the weights still
@@ -169,43 +184,62 @@ class _Part:
 
     def differentiate(self, loss: torch.Tensor) -> None:
         """Add the gradient of `loss`, as a share of `accumulate` micro-batches."""
-        if not self.on_device and not math.isfinite(loss.item()):
-            raise _not_finite(f"a loss of {loss.item()}")
+        self._check_loss(loss)
         share = loss / self.config.accumulate if self.config.accumulate > 1 else loss
         torch.autograd.backward(share, inputs=[p for p in self.parameters if p.requires_grad])
         self.count += 1
+
+    def hear(self, loss: torch.Tensor) -> None:
+        """Of a loss whose gradient is there."""
+        self._check_loss(loss)
+        self.count += 1
+
+    def _check_loss(self, loss: torch.Tensor) -> None:
+        if not self.on_device and not math.isfinite(loss.item()):
+            raise _not_finite(f"a loss of {loss.item()}")
 
     def move(self, loss: torch.Tensor) -> None:
         moving = [p for p in self.parameters if p.grad is not None]
         if self.config.l1 or self.config.l2:
             penalize(moving, self.config.l1, self.config.l2)
-        norm = nn.utils.get_total_norm([p.grad for p in moving if p.grad is not None])
-        self._keep_still_if_broken(moving, norm, loss)
-        if self.config.clip:
-            nn.utils.clip_grads_with_norm_(moving, self.config.clip, norm)
+        clipped = [piece.whole for piece in self.pieces] or moving
+        norm = _norm([p.grad for p in clipped if p.grad is not None])
+        length = self._keep_still_if_broken(moving, norm, loss)
+        if self.config.clip and length > self.config.clip:
+            nn.utils.clip_grads_with_norm_(clipped, self.config.clip, norm)
         self._step()
-        _forget(moving)
+        self._forget(moving)
         if self.config.max_norm:
             shorten(moving, self.config.max_norm)
 
-    def _keep_still_if_broken(self, moving: list[nn.Parameter], norm: torch.Tensor, loss: torch.Tensor) -> None:
+    def _keep_still_if_broken(self, moving: list[nn.Parameter], norm: torch.Tensor, loss: torch.Tensor) -> float:
+        """The length of the gradient where it is known; beyond all bounds where the device is not waited for."""
         if self.on_device:  # the fused kernel keeps the weights still and `check` raises later, so no step waits for the device
             found_inf = (~(norm + loss).isfinite()).float()
             self.optimizer.found_inf = found_inf  # type: ignore[attr-defined]
             self.broken += found_inf
-        elif not math.isfinite(norm.item()):
-            _forget(moving)
-            raise _not_finite(f"a gradient of length {norm.item()}")
+            return math.inf
+        length = norm.item()
+        if not math.isfinite(length):
+            self._forget(moving)
+            raise _not_finite(f"a gradient of length {length}")
+        return length
+
+    def _forget(self, moving: list[nn.Parameter]) -> None:
+        for piece in self.pieces:
+            piece.forget()
+        for p in moving if not self.pieces else ():
+            p.grad = None
 
     def check(self) -> None:
         if self.on_device and self.broken.item():
             raise _not_finite(f"`{int(self.broken.item())}` that were not")
 
     def state(self) -> dict[str, Any]:
-        kept = self.optimizer.state_dict()["state"]
+        kept, between = self.optimizer.state_dict()["state"], self.count % self.config.accumulate  # moves
         return {
             "optimizer": {str(k): dict(v) for k, v in kept.items()},
-            "gradients": {str(i): p.grad for i, p in enumerate(self.parameters) if p.grad is not None},
+            "gradients": {str(i): p.grad for i, p in enumerate(self.parameters) if between and p.grad is not None},
             "count": self.count,
         }
 
@@ -215,12 +249,17 @@ class _Part:
         self.optimizer.load_state_dict({"state": kept, "param_groups": self.optimizer.state_dict()["param_groups"]})
         for i, p in enumerate(self.parameters):
             gradient = state["gradients"].get(str(i))
-            p.grad = None if gradient is None else _laid_out_as(p, gradient)
+            if self.pieces and p.grad is not None:
+                p.grad.copy_(torch.zeros_like(p) if gradient is None else gradient)
+            else:
+                p.grad = None if gradient is None else _laid_out_as(p, gradient)
         self.count = state["count"]
 
 
-def _optimizer(module: nn.Module, config: Config, device: torch.device, rates: Mapping[nn.Parameter, float]) -> torch.optim.Optimizer:
-    """The optimizer by name, with those knobs that its constructor takes; a knob left open keeps the constructor's own."""
+def _optimizer(module: nn.Module, config: Config, device: torch.device,
+               rates: Mapping[nn.Parameter, float]) -> tuple[torch.optim.Optimizer, list[Piece]]:
+    """The optimizer by name, with those knobs that its constructor takes; a knob left open keeps the constructor's own. And the pieces
+    that it moves, where parameters lie in such."""
     make = OPTIMIZERS[config.optimizer]
     taken = inspect.signature(make).parameters
     offered: dict[str, Any] = {"momentum": config.momentum, "fused": True if device.type in FUSED else None}
@@ -229,8 +268,19 @@ def _optimizer(module: nn.Module, config: Config, device: torch.device, rates: M
         offered["betas"] = tuple(b if a is None else a for a, b in zip((config.beta1, config.beta2), own, strict=True))
     settings = {k: v for k, v in offered.items() if k in taken and v is not None}
     groups = _by_rate(_groups(module, config.weight_decay, "hidden" in taken), rates)
+    pieces: list[Piece] = []
+    if config.flat and device.type == "cpu" and "hidden" not in taken:  # which is of optimizers that move matrices as such
+        groups, pieces = _in_pieces(groups)
     optimizer: torch.optim.Optimizer = make(groups, lr=UNFOUND if config.learning_rate == "auto" else config.learning_rate, **settings)
-    return optimizer
+    return optimizer, pieces
+
+
+def _in_pieces(groups: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[Piece]]:
+    """The groups with one parameter each, and the pieces that these are; what is frozen stays where it is."""
+    learning = [{**group, "params": [p for p in group["params"] if p.requires_grad]} for group in groups]
+    learning = [group for group in learning if group["params"]]
+    pieces = [Piece(group["params"]) for group in learning]
+    return [{**group, "params": [piece.whole]} for group, piece in zip(learning, pieces, strict=True)], pieces
 
 
 def _groups(module: nn.Module, decay: float, tells_hidden: bool) -> list[dict[str, Any]]:
@@ -267,9 +317,9 @@ def _laid_out_as(parameter: torch.Tensor, kept: Any) -> Any:
     return torch.empty_like(parameter, dtype=kept.dtype).copy_(kept)
 
 
-def _forget(parameters: list[nn.Parameter]) -> None:
-    for p in parameters:
-        p.grad = None
+def _norm(gradients: list[torch.Tensor]) -> torch.Tensor:
+    """The length of all gradients together."""
+    return torch.linalg.vector_norm(gradients[0]) if len(gradients) == 1 else nn.utils.get_total_norm(gradients)
 
 
 def _not_finite(what: str) -> TrainingError:

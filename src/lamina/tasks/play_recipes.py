@@ -2,19 +2,32 @@
 
 Where an environment is not known, one of several actions is learned by PPO on eight environments with a common scale of what is seen,
 numbers to set the same way with a discount of 0.95; whoever names a method gets its knobs. What was tried: results/ppo-settings.md
-and results/acting.md; the settings of RL Zoo were where the search began (Raffin 2020, RL Baselines3 Zoo).
+and results/acting.md; the settings of RL Zoo were where the search began (Raffin 2020, RL Baselines3 Zoo). Of pictures they are
+as published there for Atari, but for the length of the run and, of DQN, the memory; Atari's rewards are clipped.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lamina.core.spec import Controls
+from lamina.core.spec import Controls, Image
 from lamina.core.task import Choice
 from lamina.envs.episodes import EpisodeSplit
 
 Words = Mapping[str, Any]
 MODELS = {"ppo": "policy", "a2c": "policy", "reinforce": "policy", "preferences": "policy", "dqn": "q_network", "sac": "soft_policy"}
+OF_PICTURES = {"policy": "pixel_policy", "q_network": "pixel_q_network"}  # what stands for them where pictures are seen
+PICTURES: Mapping[str, Words] = {
+    "ppo": {
+        "steps": 1_000_000, "valid_steps": 100_000, "envs": 8, "horizon": 128, "batch": 256, "epochs": 4, "learning_rate": 2.5e-4,
+        "clip_range": 0.1, "entropy_weight": 0.01,
+    },
+    "a2c": {"steps": 1_000_000, "valid_steps": 100_000, "learning_rate": 7e-4, "entropy_weight": 0.01},
+    "dqn": {
+        "steps": 1_000_000, "valid_steps": 100_000, "learning_rate": 1e-4, "batch": 32, "memory": 20_000, "begin": 5_000, "block": 32,
+        "gradients": 8, "target_every": 1_024, "explore": 0.1, "least_random": 0.01,
+    },
+}  # fmt: skip
 UNKNOWN: Words = {"steps": 300_000, "valid_steps": 20_000, "envs": 16, "horizon": 128, "learning_rate": 7e-4, "scaled": True}
 FOUND: Mapping[tuple[str, str], Words] = {
     ("CartPole-v1", "ppo"): {},
@@ -44,12 +57,19 @@ def recipe(split: EpisodeSplit) -> Choice:
     """What is picked for an environment, and for each method that the user may name instead."""
     name = split.world.name
     method = BEST.get(name, "ppo")
-    picked = {each: Choice(model, each, _words(split, each), _until(name, split)) for each, model in MODELS.items()}
+    picked = {each: Choice(_seeing(model, split), each, _words(split, each), _until(name, split)) for each, model in MODELS.items()}
     return replace(picked[method], methods=picked)
+
+
+def _seeing(model: str, split: EpisodeSplit) -> str:
+    """The model, or the one of its kind that looks at pictures."""
+    return OF_PICTURES.get(model, model) if isinstance(split.spec.input, Image) else model
 
 
 def _words(split: EpisodeSplit, method: str) -> Words:
     known = FOUND.get((split.world.name, method))
+    if isinstance(split.spec.input, Image):
+        return {**PICTURES.get(method, {}), **({"clip_reward": True} if split.world.is_atari() and method in PICTURES else {})}
     if known is not None or method not in ("ppo", "preferences"):
         return known or {}
     wanted = {"monitor": "goal_mean"} if method == "preferences" else {}  # the reward is what nobody wants there

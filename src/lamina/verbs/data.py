@@ -16,7 +16,7 @@ from lamina.envs import ENVS, own_env
 from lamina.envs import episodes as envs
 from lamina.envs.games import GAMES, as_data
 from lamina.envs.games.opening import looks_like_game
-from lamina.envs.world import looks_like_id
+from lamina.envs.world import World, looks_like_id
 
 
 def load_data(name: str, config: knobs.Config | Mapping[str, Any], seed: int, task: str = "") -> Data:
@@ -52,7 +52,7 @@ def config_of(name: str, task: str = "") -> type[knobs.Config]:
     if looks_like_game(name):
         return knobs.Config
     if is_environment(name):
-        return knobs.config_of(ENVS[name]) if name in ENVS else knobs.Config
+        return World(name).config_class()
     if name in DATASETS:
         return knobs.config_of(DATASETS[name])
     if looks_like_path(name):

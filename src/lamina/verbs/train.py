@@ -21,23 +21,25 @@ from lamina.oversight import forgetting, report
 from lamina.oversight.pictures import draw_run
 from lamina.plan import Config as LoopConfig
 from lamina.plan import Plan, make
-from lamina.verbs import memory, own_module
+from lamina.verbs import memory, own_module, preferring
 from lamina.verbs.consumers import Budget, Consumer, Patience, Until
 from lamina.verbs.data import data_of_run
 from lamina.verbs.gate import Ask, GoalGate, checked
 from lamina.verbs.judge import Judgement, beside_rivals, judge, remember, rows_of
+from lamina.verbs.preferring import Human
 from lamina.verbs.request import Request
 from lamina.verbs.setup import Setup, prepare
 
 
 @dataclass(frozen=True)
 class Watcher:
-    """Who looks on: `announce` hears the plan before the first event, `event` every event; `ask` puts a question to a human, where there
-    is one."""
+    """Who looks on: `announce` hears the plan before the first event, `event` every event; `ask` puts a question to a human, and `human`
+    is asked which of two clips is better, where there is one."""
 
     announce: Callable[[Setup, Plan, Run | None], None] = lambda setup, plan, run: None
     event: Callable[[Event], None] = lambda event: None
     ask: Ask | None = None
+    human: Human | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ def train(request: Request, watcher: Watcher = Watcher()) -> Outcome:
     request, setup, planned = _planned(request)
     if not request.until and request.seconds is None:
         request = replace(request, until=setup.choice.until)
+    preferring.attach(setup, request.out, watcher.human)
     run = None if request.out is None else Run.create(request.out)  # nothing is made before all that was asked for is right
     with run or nullcontext():
         if run is not None:
@@ -109,6 +112,7 @@ def resume(folder: Path, watcher: Watcher = Watcher(), request: Request | None =
         if setup.data.spec != spec:
             raise RunError("the data that the run was begun with, as its `spec.json` has them", f"others for `{setup.data.name}`",
                            "Bring the data back as they were, or begin a new run.")
+        preferring.attach(setup, folder, watcher.human)
         watcher.announce(setup, planned, run)
         fit = Fit(Job(setup.learner, setup.method, setup.task, setup.data, planned, run))
         past = fit.resume()
