@@ -78,7 +78,9 @@ class Temperature(nn.Module):
 class SAC:
     """Plays, remembers, learns from what it remembers."""
 
-    defaults: ClassVar[Mapping[str, Any]] = {"optimizer": "adam", "learning_rate": 1e-3, "optim.flat": True, "precision": "f32", "threads": 1}
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "optimizer": "adam", "learning_rate": 1e-3, "optim.flat": True, "precision": "f32", "threads": 1,
+    }  # fmt: skip
     parts: ClassVar[tuple[str, ...]] = ("net.actor", "net.critics", "temperature")
 
     def __init__(self, spec: Spec, config: Config, split: EpisodeSplit) -> None:

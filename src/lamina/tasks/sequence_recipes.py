@@ -63,10 +63,12 @@ def text(data: Data, quality: Quality) -> Choice:
     transformer = Choice("transformer", "next_token", common | {
         "epochs": _epochs(5 * more, MOST_TEXT_EPOCHS), "width": 256, "layers": 4, "stretch": 128, "learning_rate": 1e-3,
     })  # fmt: skip
-    return Choice("lstm", "next_token", common | {
-        "epochs": _epochs({"fast": 5.0, "good": 14.0, "best": 40.0}[quality] * more, MOST_TEXT_EPOCHS),
-        "hidden": 256 if size < MANY_TOKENS else 512, "embedding": 64 if letters else 256, "layers": 2, "stretch": 64,
-        "learning_rate": 4e-3 if size < MANY_TOKENS else 3e-3, "dropout": 0.15,
+    short = size < MANY_TOKENS
+    wide: dict[str, Any] = {"hidden": 384 if short else 512, "learning_rate": 3e-3, "dropout": 0.25 if short else 0.15}
+    narrow: dict[str, Any] = {"hidden": 256, "learning_rate": 4e-3, "dropout": 0.15}  # knows more where time is short
+    return Choice("lstm", "next_token", common | (narrow if quality == "fast" else wide) | {
+        "epochs": _epochs({"fast": 5.0, "good": 12.0, "best": 40.0}[quality] * more, MOST_TEXT_EPOCHS),
+        "embedding": 64 if letters else 256, "layers": 2, "stretch": 64,
     }, other=transformer)  # fmt: skip
 
 
