@@ -194,12 +194,13 @@ def play(what: str, words: Words, as_json: bool, **options: Any) -> None:
 
 @main.command("compare", help=VERBS["compare"], context_settings=SETTINGS)
 @click.argument("runs", nargs=-1, required=True, type=PATH, metavar="RUN...")
+@click.option("--picture", default=None, type=PATH, metavar="FILE.svg", help="Draw how they learned; runs that differ by seed together.")
 @_shared
-def compare(runs: tuple[Path, ...], as_json: bool, device: str) -> None:
+def compare(runs: tuple[Path, ...], picture: Path | None, as_json: bool, device: str) -> None:
     from lamina import terminal
     from lamina.verbs.compare import compare as beside
 
-    terminal.Screen(as_json).comparison(beside(runs, device))
+    terminal.Screen(as_json).comparison(beside(runs, device, picture))
 
 
 @main.command("report", help=VERBS["report"], context_settings=SETTINGS)

@@ -142,6 +142,9 @@ class Screen:
             shown = Evaluation(dict(run.metrics), dict(run.intervals))
             self._line(f"{run.run}   {run.model}, {run.parameters:,} parameters, {run.seconds:.1f} s")
             self._line(f"       test {_figures(run.metrics)}{_interval(shown)}")
+        for group in found.groups:
+            means = Evaluation(dict(group.metrics), dict(group.intervals))
+            self._line(f"{group.name}, {len(group.runs)} seeds: test {_figures(means.metrics)}{_interval(means)}")
         for line in [*found.sentences, *([found.warning] if found.warning else [])]:
             self._line(line)
         self._line(f"Looks at these tests so far: {', '.join(str(run.looks) for run in found.runs)}.")

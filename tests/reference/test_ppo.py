@@ -238,7 +238,7 @@ def test_the_gradient_that_is_written_down_is_autograds(target: Any, entropy_wei
     written = Written.of(SimpleNamespace(model=model, device=torch.device("cpu")), kind)  # type: ignore[arg-type]
     assert written is not None
     for times in (1, 2):  # added to what is there
-        found = written.differentiated(batch, config, 0.5)
+        found = written.differentiated(batch, config, 0.5, tell=True)
         torch.testing.assert_close(found, tuple(one.detach() for one in losses), atol=1e-12, rtol=0)
         torch.testing.assert_close([p.grad for p in model.parameters()], [times * g for g in expected], atol=1e-12, rtol=0)
 

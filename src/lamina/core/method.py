@@ -49,8 +49,8 @@ class Learning(Protocol):
         """What a loss counts in the gradient: it is one of so many whose gradients are summed."""
         ...
 
-    def step_along(self, loss: torch.Tensor, part: str = "") -> None:
-        """The same where the gradient of `share` times `loss` has been added to that of the parameters already."""
+    def step_along(self, part: str = "") -> None:
+        """The same where the gradient of `share` times a loss has been added to that of the parameters already."""
         ...
 
     def settle(self) -> None:

@@ -1,6 +1,7 @@
 """Whole episodes played by a given policy: many at once for a figure, one with pictures to look at."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -112,20 +113,39 @@ def _stepped(env: Any, action: Any, split: EpisodeSplit, where: tuple[int, int])
         raise TrainingError(f"a step of `{split.world.name}`", what, "Mend the environment.") from error
 
 
+@dataclass(frozen=True)
+class Step:
+    """One step of an episode: what was seen before it, the action as the network says it, the reward, and the goal where it is told."""
+
+    seen: np.ndarray
+    action: np.ndarray
+    reward: float
+    goal: float | None
+
+
 def play_one(act: Act, split: EpisodeSplit, draw: int, episode: int, draws: bool) -> Episode:
     """One episode, with its frames if `draws`."""
-    env = split.world.make(render=draws)
+    frames: list[np.ndarray] = []
+    steps = played(act, split, draw, episode, frames if draws else None)
+    return Episode(sum(step.reward for step in steps), len(steps), tuple(frames))
+
+
+def played(act: Act, split: EpisodeSplit, draw: int, episode: int, frames: list[np.ndarray] | None = None) -> list[Step]:
+    """The steps of one episode; its frames are added to `frames`."""
+    env = split.world.make(render=frames is not None)
     seen = spaces.read(env.reset(seed=split.seed_of(episode, draw))[0], split.spec)
-    total, length, frames, shape = 0.0, 0, [env.render()] if draws else [], env.action_space.shape or ()
-    over = False
-    while not over and length < LONGEST:
-        action = spaces.in_units(act(seen[None]), split.spec.target, shape)[0]
-        seen, reward, over, _ = _stepped(env, action, split, (length + 1, episode))
-        total, length = total + reward, length + 1
-        if draws:
+    steps, shape, over = list[Step](), env.action_space.shape or (), False
+    if frames is not None:
+        frames.append(env.render())
+    while not over and len(steps) < LONGEST:
+        action = act(seen[None])
+        after, reward, over, info = _stepped(env, spaces.in_units(action, split.spec.target, shape)[0], split, (len(steps) + 1, episode))
+        steps.append(Step(seen, action[0], reward, told_goal(info.get("goal"))))
+        seen = after
+        if frames is not None:
             frames.append(env.render())
     env.close()
-    return Episode(total, length, tuple(frames))
+    return steps
 
 
 def rivals(split: EpisodeSplit) -> dict[str, Act]:

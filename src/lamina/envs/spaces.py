@@ -5,6 +5,7 @@ A box of numbers is read as a row; bytes of height x width x channels as a pictu
 bounds, of which networks speak as -1 to 1.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -43,11 +44,20 @@ def _target(space: Any, name: str) -> Target:
                      "Wrap it so that its actions are a `Discrete` or a bounded `Box` space.")
 
 
-def read(observation: Any, spec: Spec) -> np.ndarray:
-    """An observation as (C, H, W) uint8 of a picture, else as (D,) float32; ValueError for another shape."""
+Read = Callable[[Any], np.ndarray]  # an observation as it comes -> (C, H, W) uint8 of a picture, else (D,) float32
+
+
+def reader(spec: Spec) -> Read:
+    """How observations are read; ValueError for one of another shape."""
+    shape = spec.input.shape
     if isinstance(spec.input, Image):
-        return np.ascontiguousarray(np.asarray(observation, np.uint8).transpose(2, 0, 1)).reshape(spec.input.shape)
-    return np.asarray(observation, np.float32).reshape(spec.input.shape)
+        return lambda observation: np.ascontiguousarray(np.asarray(observation, np.uint8).transpose(2, 0, 1)).reshape(shape)
+    return lambda observation: np.asarray(observation, np.float32).reshape(shape)
+
+
+def read(observation: Any, spec: Spec) -> np.ndarray:
+    """One observation."""
+    return reader(spec)(observation)
 
 
 def in_units(actions: np.ndarray, target: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -6,6 +6,7 @@ and not by the distribution. Noise is handed in, so that a whole rollout draws i
 """
 
 import math
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -44,7 +45,9 @@ class Differentiated(Protocol):
     """Of outputs and actions: log-probabilities and entropies, (B,) each, and their gradient written down."""
 
     log_prob: torch.Tensor
-    entropy: torch.Tensor
+
+    @property
+    def entropy(self) -> torch.Tensor: ...
 
     def gradient(self, weight: torch.Tensor, entropy_weight: float) -> torch.Tensor:
         """By the output, (B, K): of the sum of `weight` (B,) times the log-probabilities and `entropy_weight` times the entropies."""
@@ -84,7 +87,10 @@ class _OfCategorical:
         self._action, self._log_p = action[:, None], F.log_softmax(output, -1)
         self._p = self._log_p.exp()
         self.log_prob = self._log_p.gather(1, self._action).squeeze(1)
-        self.entropy = -torch.linalg.vecdot(self._p, self._log_p)
+
+    @cached_property
+    def entropy(self) -> torch.Tensor:
+        return -torch.linalg.vecdot(self._p, self._log_p)
 
     def gradient(self, weight: torch.Tensor, entropy_weight: float) -> torch.Tensor:
         weights = weight[:, None]
@@ -125,7 +131,11 @@ class _OfGaussian:
         mean, log_std = output.chunk(2, -1)
         self._precision = (-log_std).exp()
         self._apart = (action - mean) * self._precision  # in deviations
-        self.log_prob, self.entropy = kind.log_prob(output, action), kind.entropy(output)
+        self.log_prob, self._kind, self._output = kind.log_prob(output, action), kind, output
+
+    @cached_property
+    def entropy(self) -> torch.Tensor:
+        return self._kind.entropy(self._output)
 
     def gradient(self, weight: torch.Tensor, entropy_weight: float) -> torch.Tensor:
         weights = weight[:, None]

@@ -69,6 +69,11 @@ class WithTarget(nn.Module):
         values: torch.Tensor = self.net(x)
         return values
 
+    def expected(self, x: torch.Tensor) -> torch.Tensor:
+        """What is expected to come after the best action, (B,)."""
+        values: torch.Tensor = self.net(x).amax(1)
+        return values
+
 
 class DQN:
     """Plays, remembers, learns from what it remembers."""

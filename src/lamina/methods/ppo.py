@@ -33,6 +33,7 @@ from lamina.methods.rollout import Player, acted_in, behind_scale, estimated, ro
 from lamina.nn.tanh_layers import TanhLayers
 
 Losses = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # actor, critic, entropy
+UNTOLD: Losses = (torch.tensor(torch.nan),) * 3
 
 
 class Config(knobs.Config):
@@ -113,18 +114,19 @@ def normalized(advantage: np.ndarray, returns: np.ndarray) -> dict[str, torch.Te
 
 def improved(learner: Learning, kind: Distribution, batch: Mapping[str, torch.Tensor], c: Config,
              part: str = "") -> dict[str, torch.Tensor]:
-    """Some epochs of mini-batches that move `part` of the model; the mean losses."""
+    """Some epochs of mini-batches that move `part` of the model; the mean losses of the last one."""
     told: list[Losses] = []
     written = Written.of(learner, kind)
-    for _ in range(c.epochs):
+    for epoch in range(c.epochs):
         for some in mixed(batch, c.batch, learner.device):
             if written is None:
                 losses = ppo_loss(learner.model, kind, some, c.clip_range)
                 learner.step(weighed(*losses, c), part)
             else:
-                losses = written.differentiated(some, c, learner.share)
-                learner.step_along(weighed(*losses, c), part)
-            told.append(losses)
+                losses = written.differentiated(some, c, learner.share, tell=epoch == c.epochs - 1)
+                learner.step_along(part)
+            if epoch == c.epochs - 1:
+                told.append(losses)
     means = (torch.stack([one.detach() for one in each]).mean() for each in zip(*told, strict=True))
     return dict(zip(("actor_loss", "critic_loss", "entropy"), means, strict=True))
 
@@ -171,17 +173,16 @@ class Written:
         return Written(actor, critic, kind) if actor is not None and critic is not None else None
 
     @torch.no_grad()
-    def differentiated(self, batch: Mapping[str, torch.Tensor], c: Config, share: float = 1.0) -> Losses:
-        """The parts of the loss as `ppo_loss` has them; `share` of the gradient of their weighed sum is added to the parameters'."""
+    def differentiated(self, batch: Mapping[str, torch.Tensor], c: Config, share: float, tell: bool) -> Losses:
+        """Adds `share` of the gradient of the weighed sum of the losses to that of the parameters. Returns the losses, as `ppo_loss` has
+        them, if asked to `tell`; that is a tenth of the time."""
         output, value = self.actor.forward(batch["x"]), self.critic.forward(batch["x"])
         advantage, each = batch["advantage"], share / len(value)
         said = self.kind.differentiated(output, batch["action"])
         ratio = (said.log_prob - batch["log_prob"]).exp_()
         free, clipped = ratio * advantage, ratio.clamp_(1 - c.clip_range, 1 + c.clip_range).mul_(advantage)
         error = value.squeeze(1) - batch["returns"]
-        surrogate = torch.minimum(free, clipped)
-        losses = -surrogate.mean(), error.square().mean(), said.entropy.mean()
         moving = (free <= clipped) * free  # d ratio = ratio d log pi; what is clipped does not move
         self.actor.backward(said.gradient(moving.mul_(-each), -c.entropy_weight * each))
-        self.critic.backward(error.mul_(2 * c.value_weight * each)[:, None])
-        return losses
+        self.critic.backward((error * (2 * c.value_weight * each))[:, None])
+        return (-torch.minimum(free, clipped).mean(), error.square().mean(), said.entropy.mean()) if tell else UNTOLD

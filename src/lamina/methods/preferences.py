@@ -73,6 +73,10 @@ class Judged(nn.Module):
         return self.policy.both
 
     @property
+    def expected(self) -> Any:
+        return self.policy.expected
+
+    @property
     def scale(self) -> Any:
         return self.policy.scale
 

@@ -63,6 +63,12 @@ class Tempered(nn.Module):
         controls: torch.Tensor = self.net(x)
         return controls
 
+    def expected(self, x: torch.Tensor) -> torch.Tensor:
+        """What the less hopeful critic expects to come after the best controls, (B,)."""
+        critics: Any = self.net.critics
+        values: torch.Tensor = critics(x, self.net(x)).amin(0)
+        return values
+
 
 class Temperature(nn.Module):
     """alpha = exp of the one number that is learned."""

@@ -68,6 +68,11 @@ class Seen(nn.Module):
         found: tuple[torch.Tensor, torch.Tensor] = (self.actor(x), self.critic(x)) if both is None else both(x)
         return found
 
+    def expected(self, x: torch.Tensor) -> torch.Tensor:
+        """What the critic expects to come, of what is seen as it comes, (B,)."""
+        value: torch.Tensor = self.critic(x if self.scale is None else self.scale(x)).squeeze(-1)
+        return value
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Scores of actions (B, A), or controls of -1 to 1, of what is seen as it comes, (B, D) or (B, C, H, W)."""
         scores: torch.Tensor = self.net(x if self.scale is None else self.scale(x))

@@ -28,6 +28,8 @@ from lamina.optim.schedules import warm
 
 Rate = Annotated[float, Field(ge=0)] | Literal["auto"]
 UNFOUND = 1e-3  # the rate of a learner whose plan has not been made
+CLIP_EPSILON = 1e-6  # as torch's clip_grad_norm_ has it
+NO_LOSS = torch.zeros(())  # of a gradient that is given: whether that is finite is seen in its length
 FUSED = ("cpu", "cuda")  # devices on which torch moves all parameters in one call
 
 
@@ -99,10 +101,10 @@ class Learner:
         """What a loss counts in the gradient: it is one of so many whose gradients are summed."""
         return 1 / self.config.accumulate
 
-    def step_along(self, loss: torch.Tensor, part: str = "") -> None:
-        """The same where the gradient of `share` times `loss` has been added to that of the parameters already."""
-        self._parts[part].hear(loss)
-        self._move(part, loss)
+    def step_along(self, part: str = "") -> None:
+        """The same where the gradient of `share` times a loss has been added to that of the parameters already."""
+        self._parts[part].count += 1
+        self._move(part, NO_LOSS)
 
     def _move(self, part: str, loss: torch.Tensor) -> None:
         mine = self._parts[part]
@@ -184,19 +186,11 @@ class _Part:
 
     def differentiate(self, loss: torch.Tensor) -> None:
         """Add the gradient of `loss`, as a share of `accumulate` micro-batches."""
-        self._check_loss(loss)
+        if not self.on_device and not math.isfinite(loss.item()):
+            raise _not_finite(f"a loss of {loss.item()}")
         share = loss / self.config.accumulate if self.config.accumulate > 1 else loss
         torch.autograd.backward(share, inputs=[p for p in self.parameters if p.requires_grad])
         self.count += 1
-
-    def hear(self, loss: torch.Tensor) -> None:
-        """Of a loss whose gradient is there."""
-        self._check_loss(loss)
-        self.count += 1
-
-    def _check_loss(self, loss: torch.Tensor) -> None:
-        if not self.on_device and not math.isfinite(loss.item()):
-            raise _not_finite(f"a loss of {loss.item()}")
 
     def move(self, loss: torch.Tensor) -> None:
         moving = [p for p in self.parameters if p.grad is not None]
@@ -205,7 +199,9 @@ class _Part:
         clipped = [piece.whole for piece in self.pieces] or moving
         norm = _norm([p.grad for p in clipped if p.grad is not None])
         length = self._keep_still_if_broken(moving, norm, loss)
-        if self.config.clip and length > self.config.clip:
+        if self.pieces and 0 < self.config.clip < length:
+            torch._foreach_mul_([p.grad for p in clipped if p.grad is not None], self.config.clip / (length + CLIP_EPSILON))
+        elif 0 < self.config.clip < length:
             nn.utils.clip_grads_with_norm_(clipped, self.config.clip, norm)
         self._step()
         self._forget(moving)

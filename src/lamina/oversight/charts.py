@@ -9,6 +9,8 @@ import torch
 from lamina.oversight.page import Html
 
 SIDE, EDGE = 320, 40
+WIDE, HIGH = 640, 260
+STYLE = 'font-family="system-ui, sans-serif" font-size="12" fill="var(--ink)"'
 MOST_POINTS = 600
 
 
@@ -28,6 +30,31 @@ def said_against_true(said: torch.Tensor, y: torch.Tensor, name: str) -> Html:
     return _square(f"true {name}", "said", (f"{low:.3g}", f"{high:.3g}"), "".join(_dot(a, b, 3) for a, b in points))
 
 
+def reward_beside_goal(steps: Sequence[float], returns: Sequence[float], goals: Sequence[float], alarms: Sequence[int]) -> Html:
+    """The mean return (its scale on the left) and how far the goal was reached (0 to 1, on the right) over the training, and each alarm."""
+    high, wide, right = HIGH - EDGE, WIDE - EDGE, max(*steps, *alarms) or 1.0
+    low, top = min(*returns, 0.0), max(*returns, 0.0)
+
+    def line(values: Sequence[float], least: float, most: float, ink: str) -> str:
+        points = " ".join(f"{EDGE + step / right * (wide - EDGE):.1f},{high - (value - least) / ((most - least) or 1) * (high - EDGE):.1f}"
+                          for step, value in zip(steps, values, strict=True))  # fmt: skip
+        return f'<polyline points="{points}" fill="none" stroke="var(--{ink})" stroke-width="2"/>'
+
+    marks = "".join(f'<path d="M{EDGE + step / right * (wide - EDGE):.1f},{EDGE} V{high}" stroke="var(--ink)" stroke-dasharray="4 3"/>'
+                    for step in sorted(set(alarms)))  # fmt: skip
+    words = (
+        f'<text x="{EDGE}" y="{EDGE - 12}" fill="var(--blue)">mean return</text>'
+        f'<text x="{wide}" y="{EDGE - 12}" text-anchor="end" fill="var(--orange)">true goal, 0 to 1</text>'
+        f'<text x="{EDGE - 4}" y="{EDGE + 4}" text-anchor="end">{top:.3g}</text>'
+        f'<text x="{EDGE - 4}" y="{high}" text-anchor="end">{low:.3g}</text>'
+        f'<text x="{wide + 4}" y="{EDGE + 4}">1</text><text x="{wide + 4}" y="{high}">0</text>'
+        f'<text x="{wide}" y="{high + 16}" text-anchor="end">step {right:.0f}</text>'
+    )
+    frame = f'<path d="M{EDGE},{EDGE} V{high} H{wide} V{EDGE}" fill="none" stroke="var(--quiet)"/>'
+    body = f"{frame}{marks}{line(returns, low, top, 'blue')}{line(goals, 0.0, 1.0, 'orange')}{words}"
+    return Html(f'<svg viewBox="0 0 {WIDE} {HIGH}" width="{WIDE}" height="{HIGH}" role="img" {STYLE}>{body}</svg>')
+
+
 def _dot(x: float, y: float, radius: float) -> str:
     across, up = EDGE + x * (SIDE - 2 * EDGE), SIDE - EDGE - y * (SIDE - 2 * EDGE)
     return f'<circle cx="{across:.1f}" cy="{up:.1f}" r="{radius:.1f}" fill="var(--blue)" fill-opacity=".55"/>'
@@ -43,5 +70,4 @@ def _square(across: str, upwards: str, ends: tuple[str, str], dots: str) -> Html
         f'<text x="{last}" y="{last + 32}" text-anchor="end">{escape(across)}</text>'
         f'<text x="{first}" y="{last + 16}">{ends[0]}</text><text x="{last}" y="{last + 16}" text-anchor="end">{ends[1]}</text>'
     )
-    style = 'font-family="system-ui, sans-serif" font-size="12" fill="var(--ink)"'
-    return Html(f'<svg viewBox="0 0 {SIDE} {SIDE}" width="{SIDE}" height="{SIDE}" role="img" {style}>{frame}{line}{dots}{words}</svg>')
+    return Html(f'<svg viewBox="0 0 {SIDE} {SIDE}" width="{SIDE}" height="{SIDE}" role="img" {STYLE}>{frame}{line}{dots}{words}</svg>')

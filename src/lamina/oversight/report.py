@@ -13,6 +13,7 @@ from lamina.core.spec import Boxes, Classes, Labels, Mask, Moves, Numbers, Serie
 from lamina.envs.episodes import EpisodeSplit
 from lamina.oversight.charts import reliability
 from lamina.oversight.confusions import Answers, confusions
+from lamina.oversight.episode_report import of_episode
 from lamina.oversight.errors_shown import by_class, numbers, worst
 from lamina.oversight.forecasts_shown import forecasts
 from lamina.oversight.games_report import of_game
@@ -82,9 +83,11 @@ def _with_intervals(metrics: Mapping[str, float], intervals: Mapping[str, Any]) 
 
 
 def _goal(facts: Facts) -> list[Html]:
-    """Whether an agent does what is wanted of it."""
+    """Whether an agent does what is wanted of it, and how it looks at work."""
     split = None if facts.data is None else facts.data.test
-    return [of_goal(facts.run, split.world.goal(), facts.result["test"])] if isinstance(split, EpisodeSplit) else []
+    if not isinstance(split, EpisodeSplit):
+        return []
+    return [of_goal(facts.run, split.world.goal(), facts.result["test"]), *of_episode(facts.run.folder)]
 
 
 def _curves(facts: Facts) -> Html:

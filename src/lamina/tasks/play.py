@@ -1,23 +1,26 @@
 """How is the game played well? An agent in an environment, judged by its greedy policy on fresh episodes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from lamina.core.data import Data, Split
+from lamina.core.episode_drawn import EpisodeSteps
 from lamina.core.predictions import Drawable, Episode, Label, Number, Prediction
 from lamina.core.spec import Actions, Controls, Spec
 from lamina.core.task import Choice, Evaluation, Predicting, Quality, Takes
 from lamina.data.inputs import read_all
 from lamina.envs import spaces
 from lamina.envs.episodes import EPISODES, EpisodeSplit
-from lamina.envs.greedy import Act, play_all, play_one, rivals
+from lamina.envs.greedy import Act, Step, play_all, play_one, played, rivals
 from lamina.envs.vector import Record
 from lamina.metrics.intervals import of_mean
 from lamina.tasks.play_recipes import recipe
 
+CLIP, STEPS = "median_episode.gif", "median_episode.svg"
+ROWS = 512  # of observations, of which something is asked at once
 CLIPS = 5  # episodes of which the median one is drawn
 SHOWN = 2  # of the best-paid ones, where a goal is lost
 
@@ -58,14 +61,15 @@ class Play:
         return {name: figures(play_all(act, split, 0)) for name, act in rivals(split).items()}
 
     def pictures(self, predictor: Predicting, data: Data, seed: int) -> dict[str, Drawable]:
-        """The episode of median return among the first few of the test, drawn where that can be done."""
+        """The episode of median return among the first few of the test: step by step, and moving where it can be drawn."""
         split = _episodes(data.test)
-        if not split.world.draws_frames():
-            return {}
         act = _greedy(predictor, split.spec)
         found = [play_one(act, split, 2 * seed, i, draws=False) for i in range(CLIPS)]
         middle = sorted(range(CLIPS), key=lambda i: found[i].episode_return)[CLIPS // 2]
-        return {"median_episode.gif": play_one(act, split, 2 * seed, middle, draws=True)}
+        frames: list[np.ndarray] | None = [] if split.world.draws_frames() else None
+        steps = played(act, split, 2 * seed, middle, frames)
+        drawn: dict[str, Drawable] = {STEPS: drawn_steps(steps, predictor, split)}
+        return drawn | ({CLIP: Episode(found[middle].episode_return, len(steps), tuple(frames))} if frames is not None else {})
 
     def predict(self, predictor: Predicting, spec: Spec, inputs: Iterable[Any]) -> list[Prediction]:
         """The action for each observation."""
@@ -76,6 +80,19 @@ class Play:
         names = spec.target.names
         rows = said.softmax(1).cpu().tolist()
         return [Label(names[int(np.argmax(row))], max(row), dict(zip(names, row, strict=True))) for row in rows]
+
+
+def drawn_steps(steps: Sequence[Step], predictor: Predicting, split: EpisodeSplit) -> EpisodeSteps:
+    """An episode step by step, with what the network expected where it has such a thing; at most so many steps of it."""
+    seen = torch.from_numpy(np.stack([step.seen for step in steps]))
+    expected: list[float] = []
+    with predictor.asked() as model:
+        if hasattr(model, "expected"):
+            rows = [model.expected(part.to(predictor.device)) for part in seen.split(ROWS)]
+            expected = torch.cat(rows).float().cpu().tolist()
+    goals = [step.goal for step in steps if step.goal is not None]
+    return EpisodeSteps([step.reward for step in steps], goals if len(goals) == len(steps) else [], expected,
+                        [step.action.tolist() for step in steps], split.target.names)
 
 
 def paid_most(predictor: Predicting, data: Data, seed: int) -> list[Episode]:

@@ -11,6 +11,7 @@ from lamina.core.task import Evaluation
 from lamina.oversight.verdict import Difference, best_rival, difference
 from lamina.verbs.evaluate import looked
 from lamina.verbs.judge import rows_of
+from lamina.verbs.seeds import Group, draw, groups_of
 from lamina.verbs.trained import Trained, open_run
 
 
@@ -29,31 +30,36 @@ class Entry:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The runs in the order in which they were named, and a sentence on the best beside each other one."""
+    """The runs in the order in which they were named, a sentence on the best beside each other one, and groups that differ by seed."""
 
     runs: list[Entry]
     sentences: list[str]
     differences: list[dict[str, Any]] = field(default_factory=list)
     warning: str = ""
+    groups: list[Group] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def compare(folders: Sequence[Path], device: str = "auto") -> Comparison:
-    """Test figures of finished runs, paired row by row where they have the same test rows; a look at each test is counted."""
+def compare(folders: Sequence[Path], device: str = "auto", picture: Path | None = None) -> Comparison:
+    """Test figures of finished runs, paired row by row where they have the same test rows; a look at each test is counted. `picture`: a
+    file for how they learned."""
     if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
         raise UsageError("two runs or more, each once", quoted(map(str, folders)), "Write `lamina compare RUN1 RUN2`.")
     opened = [open_run(folder, device=device) for folder in folders]
     tasks = {one.task.name for one in opened}
     if len(tasks) > 1:
         raise UsageError("runs of one task", quoted(sorted(tasks)), "Their figures cannot be compared.")
+    if picture is not None:
+        draw(opened, picture)
     judged = [_judged(one) for one in opened]
+    groups = groups_of(opened, judged)
     runs = [_entry(folder, one, found) for folder, one, found in zip(folders, opened, judged, strict=True)]
     if warning := _not_the_same(opened):
-        return Comparison(runs, [], warning=warning)
+        return Comparison(runs, [], warning=warning, groups=groups)
     named = {str(folder): found for folder, found in zip(folders, judged, strict=True)}
-    return Comparison(runs, *_paired(named))
+    return Comparison(runs, *_paired(named), groups=groups)
 
 
 def _judged(trained: Trained) -> Evaluation:
