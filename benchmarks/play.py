@@ -1,9 +1,12 @@
-"""CPU seconds, from the start of the process, until a greedy policy plays CartPole-v1: Lamina beside Stable-Baselines3.
+"""PPO on CartPole-v1, Lamina beside Stable-Baselines3: processor seconds until it is solved, and environment steps a processor second.
 
-    python benchmarks/play.py --seeds 5 --python stable_baselines3=/path/to/python
+    python benchmarks/play.py solved --seeds 5 --python stable_baselines3=/path/to/python
+    python benchmarks/play.py steps --seeds 5 --python stable_baselines3=/path/to/python
 
-Both by one rule: every 5,000 environment steps the greedy policy plays 100 fresh episodes; where they average 475,
-another, disjoint 100 must too. Evaluations and imports count. The programs run in turn, seed by seed.
+`solved`: from the start of the process, both by one rule: every 5,000 environment steps the greedy policy plays 100 fresh episodes; where they
+average 475, another, disjoint 100 must too. Evaluations and imports count. `steps`: both with the RL Zoo's settings (8 environments,
+32 steps, 20 epochs of one mini-batch of 256), the best of sixteen rounds of 25 iterations. The programs run in turn, seed by seed, and the
+ratio is the median of those of each turn.
 """
 
 import argparse
@@ -14,30 +17,36 @@ from pathlib import Path
 from statistics import median
 
 HERE = Path(__file__).parent / "peers"
-PEERS = {"lamina": ("cartpole_lamina.py", "lamina"), "stable-baselines3": ("cartpole_sb3.py", "stable_baselines3")}
+PEERS = {"lamina": "lamina", "sb3": "stable_baselines3"}  # as programs end, and the package of each
+PROGRAMS = {"solved": ("cartpole", "cpu_s"), "steps": ("steps", "steps_per_cpu_s")}
 
 
 def main() -> None:
     """Run the seeds and print the table and one JSON line."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("what", choices=list(PROGRAMS))
     words.add_argument("--seeds", type=int, default=5)
     words.add_argument("--python", action="append", default=[], metavar="PACKAGE=PYTHON")
     asked = words.parse_args()
     pythons = dict(word.split("=", 1) for word in asked.python)
+    program, figure = PROGRAMS[asked.what]
     rows: dict[str, list[dict[str, float]]] = {}
     for seed in range(asked.seeds):
-        for peer, (program, package) in PEERS.items():
-            python = pythons.get(package, sys.executable)
-            done = subprocess.run([python, HERE / program, str(seed)], capture_output=True, text=True, check=False)
+        for peer, package in PEERS.items():
+            done = subprocess.run([pythons.get(package, sys.executable), HERE / f"{program}_{peer}.py", str(seed)], capture_output=True,
+                                  text=True, check=False)
             if done.returncode:
                 print(f"{peer}: not installed or failed: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
                 continue
             rows.setdefault(peer, []).append(json.loads(done.stdout.splitlines()[-1]))
             print(f"  seed {seed} {peer}: {rows[peer][-1]}", file=sys.stderr, flush=True)
     for peer, found in rows.items():
-        solved = sum(row["solved"] for row in found)
-        each = ", ".join(f"{row['cpu_s']:.1f}" for row in found)
-        print(f"{peer:18} solved {solved}/{len(found)}   median {median(r['cpu_s'] for r in found):.1f} CPU s   each {each}")
+        each = ", ".join(f"{row[figure]:.4g}" for row in found)
+        solved = f"solved {sum(row['solved'] for row in found)}/{len(found)}   " if "solved" in found[0] else ""
+        print(f"{peer:8} {solved}{figure} median {median(row[figure] for row in found):.4g}   each {each}")
+    if len(rows) == len(PEERS):
+        ratios = [a[figure] / b[figure] for a, b in zip(*(rows[peer] for peer in PEERS), strict=True)]
+        print(f"ratio    median {median(ratios):.3g}   each {', '.join(f'{ratio:.3g}' for ratio in ratios)}")
     print(json.dumps(rows))
 
 

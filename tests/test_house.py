@@ -29,7 +29,7 @@ FLAGS = {
     "evaluate": {"--json", "--device", "--episodes"},
     "predict": {"--json", "--device", "--csv", "--out", "--why", "--smooth"},
     "play": {"--json", "--device", "--second", "--seed", "--steer"},
-    "compare": {"--json", "--device"},
+    "compare": {"--json", "--device", "--picture"},
     "report": {"--json", "--device"},
     "list": {"--json"},
 }  # fmt: skip
