@@ -106,6 +106,11 @@ class World:
         ours = self.dynamics()
         return "" if ours is None else ours.goal
 
+    def moves(self) -> tuple[str, ...]:
+        """The actions in words, where the environment tells them."""
+        ours = self.dynamics()
+        return () if ours is None else tuple(ours.moves)
+
     def reached(self) -> float:
         """The measure of the goal from which it counts as reached."""
         ours = self.dynamics()

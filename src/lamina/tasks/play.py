@@ -92,7 +92,7 @@ def drawn_steps(steps: Sequence[Step], predictor: Predicting, split: EpisodeSpli
             expected = torch.cat(rows).float().cpu().tolist()
     goals = [step.goal for step in steps if step.goal is not None]
     return EpisodeSteps([step.reward for step in steps], goals if len(goals) == len(steps) else [], expected,
-                        [step.action.tolist() for step in steps], split.target.names)
+                        [step.action.tolist() for step in steps], split.world.moves() or split.target.names)
 
 
 def paid_most(predictor: Predicting, data: Data, seed: int) -> list[Episode]:

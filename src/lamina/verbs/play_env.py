@@ -101,8 +101,7 @@ def _agent(split: EpisodeSplit, trained: Trained) -> Choose:
 
 def _steered(split: EpisodeSplit, table: Table, keys: Any) -> Choose:
     """By the keys that are pressed, the last action going on where none is; without a keyboard by lines."""
-    ours = split.world.dynamics()
-    names = tuple(ours.moves) if ours is not None and ours.moves else split.target.names
+    names = split.world.moves() or split.target.names
     numbers = isinstance(split.target, Controls)
     listed = ", ".join(f"{i} {name}" if str(i) != name else name for i, name in enumerate(names))
     table.say(f"{split.target.size} numbers from -1 to 1 a step; `q` leaves" if numbers else f"actions: {listed}; `q` leaves")
