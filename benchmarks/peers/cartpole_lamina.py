@@ -1,4 +1,5 @@
-"""Lamina's PPO on CartPole-v1 until solved: `cartpole_lamina.py SEED`. The rule is the play task's own, every 5,000 steps."""
+"""Lamina on CartPole-v1 until solved, or to its last step: `cartpole_lamina.py SEED [ppo|dqn]`. The rule is the play task's own, every 5,000
+steps."""
 
 import json
 import os
@@ -15,6 +16,9 @@ def watch(event):
         told.append({"cpu_s": sum(os.times()[:4]), "iteration": event.step, "return_mean": event.values["return_mean"]})
 
 
-outcome = train(Request("CartPole-v1", seed=int(sys.argv[1]), words={"steps": 300_000}, until={"solved": 1.0}), Watcher(event=watch))
+method = sys.argv[2] if len(sys.argv) > 2 else "ppo"
+steps = {"ppo": 300_000, "dqn": 50_000}[method]
+request = Request("CartPole-v1", method=method, seed=int(sys.argv[1]), words={"steps": steps}, until={"solved": 1.0})
+outcome = train(request, Watcher(event=watch))
 steps = outcome.setup.method.counters(told[0]["iteration"])["environment_steps"] if told else None
 print(json.dumps({"solved": bool(told), "steps": steps, **(told[0] if told else {"cpu_s": sum(os.times()[:4])})}))

@@ -9,11 +9,12 @@ from lamina.core import config as knobs
 from lamina.core import rng
 from lamina.core.batch import Batch
 from lamina.core.data import Data
-from lamina.core.spec import Actions, Controls, Spec
+from lamina.core.spec import Actions, Controls, Image, Spec
 from lamina.envs import own_env, spaces
 from lamina.envs.world import World
 
 EPISODES = 100  # of a validation or test
+OF_PICTURES = {"valid": 10, "test": 30}  # the same where pictures are seen, which are slow and whose episodes are long
 
 
 class EpisodeSplit:
@@ -21,7 +22,7 @@ class EpisodeSplit:
 
     def __init__(self, world: World, spec: Spec, stream: str, seed: int) -> None:
         self.world, self.spec, self.stream, self.seed = world, spec, stream, seed
-        self.count = EPISODES
+        self.count = OF_PICTURES.get(stream, EPISODES) if isinstance(spec.input, Image) else EPISODES
 
     def __len__(self) -> int:
         return self.count

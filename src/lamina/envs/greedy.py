@@ -8,7 +8,7 @@ import numpy as np
 
 from lamina.core.errors import TrainingError
 from lamina.core.predictions import Episode
-from lamina.core.spec import Actions, Controls
+from lamina.core.spec import Actions, Controls, Vector
 from lamina.envs import spaces
 from lamina.envs.episodes import EpisodeSplit
 from lamina.envs.vector import Record, told_goal
@@ -23,7 +23,7 @@ def play_all(act: Act, split: EpisodeSplit, draw: int) -> list[Record]:
     count = len(split)
     if split.world.dynamics() is not None:
         return _on_arrays(act, split, draw, count)
-    if split.world.has_arrays():
+    if split.world.has_arrays() and isinstance(split.spec.input, Vector):
         return _on_arrays_of_others(act, split, draw, count)
     return _one_by_one(act, split, draw, count)
 

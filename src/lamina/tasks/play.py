@@ -50,7 +50,7 @@ class Play:
             second = play_all(_greedy(predictor, episodes.spec), episodes, 2 * seed + 1)
             solved = _mean(second) >= threshold
             records = records + second
-        return figures(records, {} if threshold is None else {"solved": float(solved)})
+        return figures(records, {} if threshold is None else {"solved": float(solved)}, len(episodes))
 
     def sample(self, predictor: Predicting, spec: Spec, seed: int) -> Drawable | None:
         return None
@@ -115,8 +115,8 @@ def _mean(records: list[Record]) -> float:
     return float(np.mean([record.episode_return for record in records]))
 
 
-def figures(records: list[Record], more: Mapping[str, float] | None = None) -> Evaluation:
-    """Return, length and goal of episodes, with intervals of the means."""
+def figures(records: list[Record], more: Mapping[str, float] | None = None, count: int = EPISODES) -> Evaluation:
+    """Return, length and goal of episodes, with intervals of the means; the first `count` are those that rivals have too."""
     returns = np.array([record.episode_return for record in records])
     metrics = {"return_mean": float(returns.mean()), "return_median": float(np.median(returns)), "return_std": float(returns.std())}
     metrics |= more or {}
@@ -127,7 +127,7 @@ def figures(records: list[Record], more: Mapping[str, float] | None = None) -> E
         metrics["goal_mean"] = float(goals.mean())
         intervals["goal_mean"] = of_mean(metrics["goal_mean"], float(goals.std()), len(goals))
     judged = goals if "goal_mean" in metrics else returns  # by what is wanted, where that is told
-    scores = torch.from_numpy(judged[:EPISODES].astype(float))  # of a first hundred, as the rivals have them
+    scores = torch.from_numpy(judged[:count].astype(float))
     return Evaluation(metrics, intervals, {"returns": returns.tolist(), "goals": goals.tolist()}, scores)
 
 
