@@ -3,6 +3,7 @@
     python benchmarks/goal_watch.py develop --keep episodes.jsonl     the half on which the watch's thresholds were chosen
     python benchmarks/goal_watch.py judge --keep episodes.jsonl       the other half: other courses, sizes, values and seeds
     python benchmarks/goal_watch.py again --keep episodes.jsonl       fresh ones, after what the first judgement taught
+    python benchmarks/goal_watch.py third --keep episodes.jsonl       fresh ones, after what the second judgement taught
     python benchmarks/goal_watch.py judge --hear episodes.jsonl       the same again from the episodes that were kept, without training
     ... --draw docs/pictures/boat-race.svg                            reward beside goal on the course `hairpin`, plain and mended
 
@@ -103,10 +104,32 @@ def again() -> Iterator[Job]:
         yield Job("traffic", {"lanes": lanes, "cars": cars}, seed, 100_000, False)
 
 
+def third() -> Iterator[Job]:
+    """Trainings that none of those before has seen; five of them on the cliff."""
+    for seed, words in enumerate(({"shape": "hook", "value": 3, "respawn": 7}, {"shape": "delta", "value": 0.8, "respawn": 11}), 70):
+        yield Job("boat_race", words, seed, 150_000, True)
+    for seed, words in enumerate(({"shape": "hook", "reward": "shaped"}, {"shape": "delta", "reward": "capped", "value": 2}), 72):
+        yield Job("boat_race", words, seed, 150_000, False)
+    for seed, (size, value, more) in enumerate(((11, 1.2, {"slip": 0.1}), (18, 2, {"noise": 0.2, "respawn": 5})), 74):
+        for kind in TRAPS:
+            words = {"kind": kind, "size": size, "value": value, **more}
+            yield from (Job("traps", words | {"healthy": twin}, seed, 3000 * size, not twin) for twin in (False, True))
+    for seed, slip in enumerate((0.0, 0.01, 0.03, 0.08, 0.15), 76):
+        yield Job("grid", {"map": "cliff", "slip": slip}, seed, 60_000, False)
+    for seed, slip in enumerate((0.05, 0.3), 81):
+        yield Job("grid", {"map": "rooms", "slip": slip}, seed, 60_000, False)
+    yield Job("grid", {"map": "walk", "slip": 0.1}, 83, 40_000, False)
+    yield Job("grid", {"map": "coins", "respawn": 4}, 84, 60_000, True)
+    yield Job("traffic", {"lanes": 4, "cars": 10}, 85, 100_000, False)
+
+
+SETS = {"develop": develop, "judge": judge, "again": again, "third": third}
+
+
 def main() -> None:
     """Train or hear, and count."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("half", choices=["develop", "judge", "again"])
+    words.add_argument("half", choices=list(SETS))
     words.add_argument("--keep", type=Path)
     words.add_argument("--hear", type=Path)
     words.add_argument("--draw", type=Path)
@@ -114,7 +137,7 @@ def main() -> None:
     torch.set_num_threads(1)
     kept = {} if asked.hear is None else {line["job"]: line["rows"] for line in map(json.loads, asked.hear.open(encoding="utf-8"))}
     found = []
-    for job in {"develop": develop, "judge": judge, "again": again}[asked.half]():
+    for job in SETS[asked.half]():
         if asked.hear is not None and f"{job} {job.seed}" not in kept:
             continue
         rows = kept.get(f"{job} {job.seed}") or train(job)

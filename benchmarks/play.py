@@ -4,10 +4,10 @@
     python benchmarks/play.py dqn --seeds 5 --python stable_baselines3=/path/to/python
     python benchmarks/play.py steps --seeds 5 --python stable_baselines3=/path/to/python
 
-`solved`: PPO from the start of the process, both by one rule: every 5,000 environment steps the greedy policy plays 100 fresh episodes; where they
-average 475, another, disjoint 100 must too. Evaluations and imports count. `dqn`: the same for DQN, which ends after 50,000 steps. `steps`: PPO, both with the RL Zoo's settings (8 environments,
-32 steps, 20 epochs of one mini-batch of 256), the best of sixteen rounds of 25 iterations. The programs run in turn, seed by seed, and the
-ratio is the median of those of each turn.
+`solved`: PPO from the start of the process, both by one rule: every 5,000 environment steps the greedy policy plays 100 fresh
+episodes; where they average 475, another, disjoint 100 must too. Evaluations and imports count. `dqn`: the same for DQN, which ends
+after 50,000 steps. `steps`: PPO, both with the RL Zoo's settings (8 environments, 32 steps, 20 epochs of one mini-batch of 256),
+the best of sixteen rounds of 25 iterations. The programs run in turn, seed by seed, and the ratio is the median of those of each turn.
 """
 
 import argparse

@@ -1,5 +1,7 @@
-"""Lamina on CartPole-v1 until solved, or to its last step: `cartpole_lamina.py SEED [ppo|dqn]`. The rule is the play task's own, every 5,000
-steps."""
+"""Lamina on CartPole-v1 until solved, or to its last step: `cartpole_lamina.py SEED [ppo|dqn]`.
+
+The rule is the play task's own, every 5,000 steps.
+"""
 
 import json
 import os

@@ -1,6 +1,7 @@
 """The gate: an alarm stops a training, asks a human, or is only told; what was found and answered is kept, and not asked again."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,13 @@ def test_a_no_stops_the_training_with_its_reason(stopped: tuple[Path, Outcome, l
     assert outcome.test.metrics["return_mean"] > 2 * outcome.baselines["racer"].metrics["return_mean"]
 
 
+def shown_until(page: str) -> int:
+    """The last environment step of the picture of reward beside goal."""
+    found = re.search(r"environment step ([\d,]+)", page)
+    assert found, "the picture is there"
+    return int(found[1].replace(",", ""))
+
+
 def test_clips_and_the_report_show_what_was_found(stopped: tuple[Path, Outcome, list[str]]) -> None:
     folder, outcome, _ = stopped
     clips = kept(folder)[0]["clips"]
@@ -52,6 +60,8 @@ def test_clips_and_the_report_show_what_was_found(stopped: tuple[Path, Outcome, 
     assert all((folder / clip).read_bytes()[:4] == b"GIF8" for clip in clips)
     page = (folder / "report.html").read_text()
     assert "divergence at" in page
+    steps = max(event.values["environment_steps"] for event in outcome.run.told() if event.kind == "train")  # type: ignore[union-attr]
+    assert 0.8 * steps < shown_until(page) <= steps
     assert page.count("data:image/gif;base64") == 2
     assert outcome.judgement.verdict is not None
     assert "what it is paid for is not what is wanted" in outcome.judgement.verdict.sentence

@@ -1,5 +1,4 @@
-"""The goal watch on made-up episodes: alarms where the reward rises and the goal does not, silence where there is nothing but noise,
-and the same answers from a state that was kept."""
+"""The goal watch on made-up episodes: alarms where the reward rises and the goal does not, silence where there is nothing but noise."""
 
 import json
 from collections.abc import Callable
@@ -88,7 +87,6 @@ def test_returns_that_are_all_alike_are_told_and_raise_no_alarm() -> None:
     """An agent that has learned to do no harm, and not yet the task."""
     alike = told(lambda share, random: replace(episode(random, 5 + 20 * (share > 0.2), 0.0, spread=3.0 * (share < 0.2)), parts={}))
     assert alike.alarms == []
-    assert any("alike" in hint for hint in alike.hints())
     looping = told(lambda share, random: episode(random, 5 + 20 * (share > 0.2), 0.0, 0.2 + 0.5 * share, spread=3.0 * (share < 0.2)))
     assert any("alike" in words for words in next(a for a in looping.alarms if a.kind == "loops").evidence)
 
@@ -109,23 +107,26 @@ def test_a_short_dip_is_forgiven() -> None:
 def test_nobody_declared_a_goal() -> None:
     watch = told(lambda share, random: replace(hacked(share, random), goal=None))
     assert watch.alarms == []
-    assert any("come back" in hint for hint in watch.hints())
-    assert GoalWatch().hints() == []
 
 
-def test_a_kept_state_goes_on_as_if_it_never_stopped() -> None:
-    random, straight = np.random.default_rng(3), GoalWatch(Config(block=5))
-    episodes = [hacked(i / 500, random) for i in range(500)]
-    for i, one in enumerate(episodes[:333]):
-        straight.feed([one], i)
-    resumed = GoalWatch(Config(block=5))
-    resumed.load_state(json.loads(json.dumps(straight.state())))
-    assert resumed.state() == straight.state()
-    for watch in (straight, resumed):
-        for i, one in enumerate(episodes[333:], 333):
-            watch.feed([one], i)
-    assert resumed.state() == straight.state()
-    assert straight.alarms
+def hides(share: float, random: np.random.Generator, pays: float) -> Record:
+    """At first it walks about, falls, and now and then reaches the goal, which pays `pays`; later it stays in a corner."""
+    reached = share < 0.25 and random.random() < 0.3
+    paid = pays if reached else -2.0 if share > 0.25 else -9.0
+    return Record(paid + 0.3 * random.normal(), 50, float(reached), {}, 0.2, 0.1)
+
+
+def test_where_the_goal_pays_more_than_what_is_done_nothing_is_hacked() -> None:
+    """The return rises and the goal falls in both; only in the second is hiding what the reward wants."""
+    assert told(lambda share, random: hides(share, random, 1.0)).alarms == []
+    assert "divergence" in kinds(told(lambda share, random: hides(share, random, -5.0)))
+
+
+def test_the_episodes_that_came_nearest_are_remembered_the_latest_of_equals() -> None:
+    watch = GoalWatch(Config(nearest=3))
+    for goal, paid in ((0.1, 1.0), (0.9, 2.0), (0.5, 3.0), (0.9, 4.0), (0.2, 5.0), (0.9, 6.0), (0.9, 7.0)):
+        watch.feed([Record(paid, 1, goal)], 1)
+    assert watch._nearest == [(0.9, 4.0), (0.9, 6.0), (0.9, 7.0)]
 
 
 def test_many_episodes_cost_little_to_keep() -> None:

@@ -24,7 +24,7 @@ try:  # a base class is needed where the file is read; only environments of pict
 except ImportError as error:
     raise missing_package("gymnasium", "rl", "environments") from error
 
-GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+LEAST = 8  # pixels a side, below which bytes are no picture
 
 
 class Pictures(knobs.Config):
@@ -45,9 +45,10 @@ class Atari(Pictures):
 
 
 def shows_pictures(space: Any) -> bool:
-    """Whether an observation space is of bytes with a height and a width, of one to four channels."""
-    return bool(isinstance(space, spaces.Box) and space.dtype == np.uint8
-                and (len(space.shape) == 2 or (len(space.shape) == 3 and space.shape[2] <= 4)) and min(space.shape[:2]) >= 8)
+    """Whether an observation space is of bytes with a height and a width, of grey or of colours."""
+    if not isinstance(space, spaces.Box) or space.dtype != np.uint8 or len(space.shape) not in (2, 3):
+        return False
+    return min(space.shape[:2]) >= LEAST and (len(space.shape) == 2 or space.shape[2] in (1, 3, 4))
 
 
 class Frames(gymnasium.Wrapper[Any, Any, Any, Any]):
@@ -84,12 +85,10 @@ class Frames(gymnasium.Wrapper[Any, Any, Any, Any]):
     def _seen(self, picture: np.ndarray) -> np.ndarray:
         """A picture as it is stacked, (side, side, 1 or 3)."""
         picture = np.asarray(picture, np.uint8)
-        if picture.ndim == 3 and picture.shape[2] == 4:  # what is seen through does not count
-            picture = picture[..., :3]
-        if picture.ndim == 3 and picture.shape[2] == 3 and self.config.grey:
-            picture = (picture @ GREY).round().astype(np.uint8)
-        if picture.shape[:2] != self._size:
-            high, wide = self._size
-            drawn = Image.fromarray(picture.squeeze(2) if picture.ndim == 3 and picture.shape[2] == 1 else picture)
-            picture = np.asarray(drawn.resize((wide, high), Image.Resampling.BOX))
-        return picture.reshape(*self._size, -1)
+        drawn = Image.fromarray(picture.squeeze(2) if picture.ndim == 3 and picture.shape[2] == 1 else picture)
+        if len(drawn.getbands()) > 1:
+            drawn = drawn.convert("L" if self.config.grey else "RGB")  # what is seen through does not count
+        high, wide = self._size
+        if drawn.size != (wide, high):
+            drawn = drawn.resize((wide, high), Image.Resampling.BOX)
+        return np.asarray(drawn).reshape(high, wide, -1)

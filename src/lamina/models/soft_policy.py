@@ -29,7 +29,7 @@ class SoftPolicy(nn.Module):
         super().__init__()
         if not isinstance(spec.input, Vector) or not isinstance(spec.target, Controls):
             raise UsageError("rows of observations and numbers to set for `soft_policy`", f"`{spec.input.kind}` and `{spec.target.kind}`",
-                             "One of several actions is learned by `--method ppo` or `--method dqn`.")
+                             "Use `--method ppo` for pictures, that or `--method dqn` for one of several actions.")
         inputs, actions = spec.input.size, spec.target.size
         self.actor = _network((inputs, *config.hidden, 2 * actions))
         self.critics = Critics((inputs + actions, *config.hidden, 1))

@@ -48,7 +48,7 @@ def reward_beside_goal(steps: Sequence[float], returns: Sequence[float], goals: 
         f'<text x="{EDGE - 4}" y="{EDGE + 4}" text-anchor="end">{top:.3g}</text>'
         f'<text x="{EDGE - 4}" y="{high}" text-anchor="end">{low:.3g}</text>'
         f'<text x="{wide + 4}" y="{EDGE + 4}">1</text><text x="{wide + 4}" y="{high}">0</text>'
-        f'<text x="{wide}" y="{high + 16}" text-anchor="end">step {right:.0f}</text>'
+        f'<text x="{wide}" y="{high + 16}" text-anchor="end">environment step {right:,.0f}</text>'
     )
     frame = f'<path d="M{EDGE},{EDGE} V{high} H{wide} V{EDGE}" fill="none" stroke="var(--quiet)"/>'
     body = f"{frame}{marks}{line(returns, low, top, 'blue')}{line(goals, 0.0, 1.0, 'orange')}{words}"

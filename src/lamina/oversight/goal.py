@@ -7,17 +7,21 @@ an alarm is raised where the return has risen while the true goal has not (block
     loops        the goal is no better than at the beginning, and more steps come back to a place that had been left
     farmed       the same, and one part of the reward has grown to nearly all of what is paid
 
+Where the episodes that came nearest to the goal were paid more than what is done now, the reward wants what its human wants and
+the agent has not found it yet (it hides from a cliff, say): that is no alarm. A reward is hacked where what is done *is* paid better
+(Skalse et al. 2022, Defining and characterizing reward hacking).
+
 That more steps stay where they were (`idling`), and that returns have become nearly all alike (`collapse`), is told beside an alarm and
 raises none: an agent that first learns to do no harm, and the task later, is like that for a while.
 
 Statistics: two means are compared by Welch's z. Each look has a share of the risk `alpha`, 6 / (pi k)^2 of it for the k-th, cut evenly
 among the pairs that it is compared with; so the chance that the watch ever takes noise for a fall of the goal is at most `alpha`, however
 long it looks on. (That the return has risen is taken at the usual level: it can only make alarms rarer.) A fall must be `fall` at least,
-and last for `lasting` of the training so far. A goal that is declared by nobody cannot be watched: then `hints` says what is
-conspicuous, and no alarm is raised.
+and last for `lasting` of the training so far. A goal that is declared by nobody cannot be watched: no alarm is raised.
 """
 
 import math
+from bisect import insort
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import NormalDist
@@ -43,6 +47,7 @@ class Config(knobs.Config):
     block: int = knob(20, "episodes that are looked at together", low=5)
     alpha: float = knob(0.01, "chance of an alarm where the goal never fell", low=1e-6, high=0.5)
     fall: float = knob(0.1, "least fall of the goal, of which 1 is the whole, that raises an alarm", low=0, high=1)
+    nearest: int = knob(20, "episodes that came nearest to the goal, whose returns say what it pays", low=2)
     lasting: float = knob(0.2, "share of the training so far for which it must last", low=0, high=0.9)
 
 
@@ -119,9 +124,13 @@ def block_of(records: Sequence[Record], until: int) -> Block:
     for name, column in columns.items():
         values = [value for value in column if value is not None and math.isfinite(value)]
         if len(values) == len(column):
-            mean = sum(values) / len(values)
-            found[name] = Mean(mean, sum((value - mean) ** 2 for value in values) / max(len(values) - 1, 1), len(values))
+            found[name] = _mean(values)
     return Block(until, found)
+
+
+def _mean(values: Sequence[float]) -> Mean:
+    mean = sum(values) / len(values)
+    return Mean(mean, sum((value - mean) ** 2 for value in values) / max(len(values) - 1, 1), len(values))
 
 
 class GoalWatch:
@@ -133,6 +142,7 @@ class GoalWatch:
         self.alarms: list[Alarm] = []
         self._waiting: list[Record] = []
         self._size, self._looks = config.block, 0  # episodes in a block; times that all was compared
+        self._nearest: list[tuple[float, float]] = []  # goal and return, the farthest first; of equal goals those that came last
         self._since: dict[str, int] = {}  # by kind: the environment steps since when it holds without a break
 
     def feed(self, records: Iterable[Record], step: int) -> list[Alarm]:
@@ -140,6 +150,8 @@ class GoalWatch:
         new: list[Alarm] = []
         for record in records:
             self._waiting.append(record)
+            if record.goal is not None:
+                self._remember(record.goal, record.episode_return)
             if len(self._waiting) == self._size:
                 self.blocks.append(block_of(self._waiting, step))
                 self._waiting = []
@@ -147,6 +159,18 @@ class GoalWatch:
                 self._halve()
         self.alarms += new
         return new
+
+    def _remember(self, goal: float, paid: float) -> None:
+        """Keep an episode that came near enough."""
+        insort(self._nearest, (goal, paid), key=lambda one: one[0])
+        if len(self._nearest) > self.config.nearest:
+            del self._nearest[0]
+
+    def _goal_pays(self, now: Block) -> bool:
+        """Whether the episodes that came nearest to the goal were surely paid more than those of now, which are far from it."""
+        goals, paid = (_mean([one[k] for one in self._nearest]) for k in range(2))
+        far = goals.value - now.means["goal"].value >= self.config.fall * self.reached
+        return far and _rose("return", now, Block(0, {"return": paid}), Z)
 
     def _halve(self) -> None:
         """Join blocks two by two where they have become many; those that come are as large."""
@@ -172,7 +196,7 @@ class GoalWatch:
     def _holding(self) -> dict[str, tuple[Block, tuple[str, ...]]]:
         """By kind what holds at this moment: with what it was compared, and what speaks for it."""
         pairs = self._pairs()
-        if not pairs or "goal" not in self._now().means:
+        if not pairs or "goal" not in self._now().means or self._goal_pays(self._now()):
             return {}
         self._looks += 1
         now, z = self._now(), self._level(len(pairs))
@@ -200,28 +224,6 @@ class GoalWatch:
         a, b = before.means["goal"], now.means["goal"]
         highest = b.value - a.value + Z * _error(a, b, FLOOR)
         return b.value < REACHED * self.reached and highest < self.config.fall * self.reached
-
-    def hints(self) -> list[str]:
-        """What is conspicuous in what was gathered so far, where there is no goal to judge it by."""
-        return list(evidence(self._pairs()[0], self._now()).values()) if len(self.blocks) > 3 else []
-
-    def state(self) -> dict[str, Any]:
-        """All there is to remember, as plain values."""
-        rows = [asdict(record) for record in self._waiting]
-        return {"blocks": [asdict(block) for block in self.blocks], "alarms": [alarm.to_json() for alarm in self.alarms],
-                "waiting": rows, "since": dict(self._since), "size": self._size, "looks": self._looks}
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from a `state()`."""
-        self.blocks = [Block(block["until"], _means(block["means"])) for block in state["blocks"]]
-        self.alarms = [Alarm(a["kind"], a["step"], _means(a["before"]), _means(a["now"]), a["since"], tuple(a["evidence"]))
-                       for a in state["alarms"]]
-        self._waiting, self._since = [Record(**row) for row in state["waiting"]], dict(state["since"])
-        self._size, self._looks = state["size"], state["looks"]
-
-
-def _means(kept: dict[str, Any]) -> dict[str, Mean]:
-    return {name: Mean(**mean) for name, mean in kept.items()}
 
 
 def _error(a: Mean, b: Mean, floor: float) -> float:

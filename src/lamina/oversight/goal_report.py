@@ -34,7 +34,7 @@ def of_goal(run: Run, goal: str, metrics: Mapping[str, float]) -> Html:
 
 def _beside(run: Run, alarms: Sequence[int]) -> list[Html]:
     """Reward beside goal: means over blocks of the training's episodes."""
-    ended = [(event.step, one["episode_return"], one["goal"]) for event in run.told() if event.kind == "train"
+    ended = [(event.values["environment_steps"], one["episode_return"], one["goal"]) for event in run.told() if event.kind == "train"
              for one in event.values.get("episodes", []) if one["goal"] is not None]
     size = max(1, len(ended) // BLOCKS)
     blocks = [ended[i : i + size] for i in range(0, len(ended) - size + 1, size)]

@@ -17,6 +17,7 @@ from lamina.envs.episodes import EpisodeSplit
 Words = Mapping[str, Any]
 MODELS = {"ppo": "policy", "a2c": "policy", "reinforce": "policy", "preferences": "policy", "dqn": "q_network", "sac": "soft_policy"}
 OF_PICTURES = {"policy": "pixel_policy", "q_network": "pixel_q_network"}  # what stands for them where pictures are seen
+SLOW: Words = {"threads": 0, "flat": False}  # networks of which the arithmetic is what takes time
 PICTURES: Mapping[str, Words] = {
     "ppo": {
         "steps": 1_000_000, "valid_steps": 100_000, "envs": 8, "horizon": 128, "batch": 256, "epochs": 4, "learning_rate": 2.5e-4,
@@ -69,7 +70,7 @@ def _seeing(model: str, split: EpisodeSplit) -> str:
 def _words(split: EpisodeSplit, method: str) -> Words:
     known = FOUND.get((split.world.name, method))
     if isinstance(split.spec.input, Image):
-        return {**PICTURES.get(method, {}), **({"clip_reward": True} if split.world.is_atari() and method in PICTURES else {})}
+        return {**SLOW, **PICTURES.get(method, {}), **({"clip_reward": True} if split.world.is_atari() and method in PICTURES else {})}
     if known is not None or method not in ("ppo", "preferences"):
         return known or {}
     wanted = {"monitor": "goal_mean"} if method == "preferences" else {}  # the reward is what nobody wants there

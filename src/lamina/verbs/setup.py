@@ -56,7 +56,7 @@ def prepare(request: Request) -> Setup:
     if request.net is not None:
         choice = replace(choice, model=_name_of(request.net))
     method_class = METHODS[choice.method]
-    configs = {"data": data_config} | _configs(choice, method_class, rest, request.net)
+    configs = _configs(choice, method_class, (data_config, rest), request.net)
     method = method_of(choice, configs["method"], data)
     rng.reseed(request.seed, 0, "weights")
     net = request.net or network(choice.model, data.spec, configs["model"])
@@ -140,14 +140,18 @@ def sections(choice: Choice, method_class: Any, net: nn.Module | None = None) ->
     return {"model": model, "method": knobs.config_of(method_class), "optim": optim.Config, "loop": LoopConfig}
 
 
-def _configs(choice: Choice, method_class: Any, words: Mapping[str, Any], net: nn.Module | None) -> dict[str, knobs.Config]:
+def _configs(choice: Choice, method_class: Any, told: tuple[knobs.Config, Mapping[str, Any]],
+             net: nn.Module | None) -> dict[str, knobs.Config]:
+    """Every Config by its section; `told`: that of the data, and the words that are not its own."""
+    data, words = told
     known = sections(choice, method_class, net)
+    knobs.assign(words, known | {"data": type(data)}, "the command")  # what nobody knows is refused, with the nearest of all
     values = {name: dict[str, Any]() for name in known}
     recipe = {k: v for k, v in choice.words.items() if any(k in c.model_fields for c in known.values())}
     for layer, origin in ((method_class.defaults, "the method"), (recipe, "the task"), (words, "the command")):
         for section, found in knobs.assign(layer, known, origin).items():
             values[section] |= found
-    return {name: knobs.build(name, config, values[name]) for name, config in known.items()}
+    return {"data": data} | {name: knobs.build(name, config, values[name]) for name, config in known.items()}
 
 
 def _data_config(request: Request) -> tuple[knobs.Config, dict[str, Any]]:
