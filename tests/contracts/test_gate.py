@@ -62,7 +62,7 @@ def test_clips_and_the_report_show_what_was_found(stopped: tuple[Path, Outcome, 
     assert "divergence at" in page
     steps = max(event.values["environment_steps"] for event in outcome.run.told() if event.kind == "train")  # type: ignore[union-attr]
     assert 0.8 * steps < shown_until(page) <= steps
-    assert page.count("data:image/gif;base64") == 2
+    assert page.count("data:image/gif;base64") == 3, "two clips, and the median episode"
     assert outcome.judgement.verdict is not None
     assert "what it is paid for is not what is wanted" in outcome.judgement.verdict.sentence
 
