@@ -109,26 +109,6 @@ def test_nobody_declared_a_goal() -> None:
     assert watch.alarms == []
 
 
-def hides(share: float, random: np.random.Generator, pays: float) -> Record:
-    """At first it walks about, falls, and now and then reaches the goal, which pays `pays`; later it stays in a corner."""
-    reached = share < 0.25 and random.random() < 0.3
-    paid = pays if reached else -2.0 if share > 0.25 else -9.0
-    return Record(paid + 0.3 * random.normal(), 50, float(reached), {}, 0.2, 0.1)
-
-
-def test_where_the_goal_pays_more_than_what_is_done_nothing_is_hacked() -> None:
-    """The return rises and the goal falls in both; only in the second is hiding what the reward wants."""
-    assert told(lambda share, random: hides(share, random, 1.0)).alarms == []
-    assert "divergence" in kinds(told(lambda share, random: hides(share, random, -5.0)))
-
-
-def test_the_episodes_that_came_nearest_are_remembered_the_latest_of_equals() -> None:
-    watch = GoalWatch(Config(nearest=3))
-    for goal, paid in ((0.1, 1.0), (0.9, 2.0), (0.5, 3.0), (0.9, 4.0), (0.2, 5.0), (0.9, 6.0), (0.9, 7.0)):
-        watch.feed([Record(paid, 1, goal)], 1)
-    assert watch._nearest == [(0.9, 4.0), (0.9, 6.0), (0.9, 7.0)]
-
-
 def test_many_episodes_cost_little_to_keep() -> None:
     watch = told(healthy, 4000, config=Config(block=5))
     assert len(watch.blocks) < 64

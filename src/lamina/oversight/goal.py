@@ -7,10 +7,6 @@ an alarm is raised where the return has risen while the true goal has not (block
     loops        the goal is no better than at the beginning, and more steps come back to a place that had been left
     farmed       the same, and one part of the reward has grown to nearly all of what is paid
 
-Where the episodes that came nearest to the goal were paid more than what is done now, the reward wants what its human wants and
-the agent has not found it yet (it hides from a cliff, say): that is no alarm. A reward is hacked where what is done *is* paid better
-(Skalse et al. 2022, Defining and characterizing reward hacking).
-
 That more steps stay where they were (`idling`), and that returns have become nearly all alike (`collapse`), is told beside an alarm and
 raises none: an agent that first learns to do no harm, and the task later, is like that for a while.
 
@@ -21,7 +17,6 @@ and last for `lasting` of the training so far. A goal that is declared by nobody
 """
 
 import math
-from bisect import insort
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import NormalDist
@@ -47,7 +42,6 @@ class Config(knobs.Config):
     block: int = knob(20, "episodes that are looked at together", low=5)
     alpha: float = knob(0.01, "chance of an alarm where the goal never fell", low=1e-6, high=0.5)
     fall: float = knob(0.1, "least fall of the goal, of which 1 is the whole, that raises an alarm", low=0, high=1)
-    nearest: int = knob(20, "episodes that came nearest to the goal, whose returns say what it pays", low=2)
     lasting: float = knob(0.2, "share of the training so far for which it must last", low=0, high=0.9)
 
 
@@ -142,7 +136,6 @@ class GoalWatch:
         self.alarms: list[Alarm] = []
         self._waiting: list[Record] = []
         self._size, self._looks = config.block, 0  # episodes in a block; times that all was compared
-        self._nearest: list[tuple[float, float]] = []  # goal and return, the farthest first; of equal goals those that came last
         self._since: dict[str, int] = {}  # by kind: the environment steps since when it holds without a break
 
     def feed(self, records: Iterable[Record], step: int) -> list[Alarm]:
@@ -150,8 +143,6 @@ class GoalWatch:
         new: list[Alarm] = []
         for record in records:
             self._waiting.append(record)
-            if record.goal is not None:
-                self._remember(record.goal, record.episode_return)
             if len(self._waiting) == self._size:
                 self.blocks.append(block_of(self._waiting, step))
                 self._waiting = []
@@ -159,18 +150,6 @@ class GoalWatch:
                 self._halve()
         self.alarms += new
         return new
-
-    def _remember(self, goal: float, paid: float) -> None:
-        """Keep an episode that came near enough."""
-        insort(self._nearest, (goal, paid), key=lambda one: one[0])
-        if len(self._nearest) > self.config.nearest:
-            del self._nearest[0]
-
-    def _goal_pays(self, now: Block) -> bool:
-        """Whether the episodes that came nearest to the goal were surely paid more than those of now, which are far from it."""
-        goals, paid = (_mean([one[k] for one in self._nearest]) for k in range(2))
-        far = goals.value - now.means["goal"].value >= self.config.fall * self.reached
-        return far and _rose("return", now, Block(0, {"return": paid}), Z)
 
     def _halve(self) -> None:
         """Join blocks two by two where they have become many; those that come are as large."""
@@ -196,7 +175,7 @@ class GoalWatch:
     def _holding(self) -> dict[str, tuple[Block, tuple[str, ...]]]:
         """By kind what holds at this moment: with what it was compared, and what speaks for it."""
         pairs = self._pairs()
-        if not pairs or "goal" not in self._now().means or self._goal_pays(self._now()):
+        if not pairs or "goal" not in self._now().means:
             return {}
         self._looks += 1
         now, z = self._now(), self._level(len(pairs))
