@@ -146,11 +146,6 @@ def mixed(batch: Mapping[str, torch.Tensor], size: int, device: torch.device) ->
 def ppo_loss(model: Any, kind: Distribution, batch: Mapping[str, torch.Tensor], clip_range: float) -> Losses:
     """The clipped surrogate (eq. 7, negated), the critic's squared error, and the mean entropy."""
     output, value = model.both(batch["x"])
-    return loss_of(output, value, kind, batch, clip_range)
-
-
-def loss_of(output: torch.Tensor, value: torch.Tensor, kind: Distribution, batch: Mapping[str, torch.Tensor], clip_range: float) -> Losses:
-    """The same of what actor (B, K) and critic (B, 1) say."""
     ratio = (kind.log_prob(output, batch["action"]) - batch["log_prob"]).exp()
     advantage = batch["advantage"]
     surrogate = torch.min(ratio * advantage, ratio.clamp(1 - clip_range, 1 + clip_range) * advantage)
