@@ -1,15 +1,13 @@
 """Environments that show pictures: what is seen of them, networks that look at it, and the settings of environments of others."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
-from gymnasium.envs.registration import register
 
 from lamina.core import config as knobs
 from lamina.core.errors import UsageError
@@ -23,37 +21,6 @@ from lamina.models.pixel_policy import PixelPolicy
 from lamina.verbs.data import config_of, load_data
 from lamina.verbs.request import Request
 from lamina.verbs.train import train
-
-
-class Catch(gymnasium.Env[np.ndarray, np.int64]):
-    """A ball falls, a paddle moves left, stays or moves right; caught it pays 1, missed -1."""
-
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"]}
-
-    def __init__(self, size: int = 12, coloured: bool = False, name: str = "catch", render_mode: str | None = None) -> None:
-        self.size, self.coloured, self.name, self.render_mode = size, coloured, name, render_mode
-        self.observation_space: Any = spaces.Box(0, 255, (size, size, 3 if coloured else 1), np.uint8)
-        self.action_space: Any = spaces.Discrete(3)
-
-    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[np.ndarray, dict[str, Any]]:
-        super().reset(seed=seed)
-        self.row, self.column, self.paddle = 0, int(self.np_random.integers(self.size)), self.size // 2
-        return self.picture(), {}
-
-    def step(self, action: np.int64) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        self.paddle = int(np.clip(self.paddle + int(action) - 1, 0, self.size - 1))
-        self.row += 1
-        over = self.row == self.size - 1
-        return self.picture(), (1.0 if abs(self.paddle - self.column) <= 1 else -1.0) if over else 0.0, over, False, {}
-
-    def render(self) -> np.ndarray:  # type: ignore[override]
-        return np.broadcast_to(self.picture(), (self.size, self.size, 3))
-
-    def picture(self) -> np.ndarray:
-        drawn = np.zeros(self.observation_space.shape, np.uint8)
-        drawn[self.row, self.column] = 255
-        drawn[-1, max(0, self.paddle - 1) : self.paddle + 2] = 128
-        return drawn
 
 
 class Shown(gymnasium.Env[np.ndarray, np.int64]):
@@ -74,13 +41,6 @@ class Shown(gymnasium.Env[np.ndarray, np.int64]):
     def _picture(self) -> np.ndarray:
         level = self.time if self.time % 2 else 100 + self.time  # it flickers
         return np.full(self.observation_space.shape, level, np.uint8)
-
-
-@pytest.fixture(autouse=True)
-def _games() -> Iterator[None]:
-    register("Catch-v0", Catch, kwargs={"size": 12})
-    yield
-    del gymnasium.registry["Catch-v0"]
 
 
 def levels(seen: np.ndarray) -> list[int]:

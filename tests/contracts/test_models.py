@@ -4,7 +4,7 @@ A model is put together with the method that trains it: that of the task which c
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,9 @@ MASK = Mask(names=("ground", "a", "b"))
 SPECS |= {f"{i}-mask": Spec(input=INPUTS[i], target=MASK) for i in ("20x11", "64x64x3")}
 SPECS["actions"] = Spec(input=Vector(size=4), target=Actions(size=2, env="CartPole-v1"))
 SPECS["controls"] = Spec(input=Vector(size=3), target=Controls(low=(-2.0,), high=(2.0,), env="Pendulum-v1"))
+SEEN = Image(channels=4, height=12, width=12)
+SPECS["seen-actions"] = Spec(input=SEEN, target=Actions(size=3, env="Catch-v0"))
+SPECS["seen-controls"] = Spec(input=SEEN, target=Controls(low=(-1.0,), high=(1.0,), env="Steer-v0"))
 
 
 def finds(name: str) -> bool:
@@ -200,17 +203,20 @@ def without_gradient(found: Pair) -> set[str]:
     learner = Learner(found.model, OptimConfig(learning_rate=1e-3), found.method.parts, 0, torch.device("cpu"))
     reached: set[str] = set()
 
-    def note(name: str, gradient: torch.Tensor) -> None:
-        if gradient.abs().sum() > 0:
-            reached.add(name)
-
     parameters = dict(found.model.named_parameters())
-    hooks = [p.register_hook(lambda g, name=n: note(name, g)) for n, p in parameters.items() if p.requires_grad]
+
+    def seen_by(move: Callable[[torch.Tensor], None]) -> Callable[[torch.Tensor], None]:
+        """The optimizer's move, before which gradients are looked at, whether autograd made them or not."""
+        def moves(loss: torch.Tensor) -> None:
+            reached.update(name for name, p in parameters.items() if p.grad is not None and p.grad.abs().sum() > 0)
+            move(loss)
+        return moves
+
+    for part in learner._parts.values():
+        part.move = seen_by(part.move)  # type: ignore[method-assign]
     rng.reseed(0, 1, "update")
     learner.begin(1)
     found.method.update(learner, found.method.next_batch(learner, 1))
-    for hook in hooks:
-        hook.remove()
     return {name for name, p in parameters.items() if p.requires_grad} - reached
 
 
