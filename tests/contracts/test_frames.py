@@ -66,6 +66,17 @@ def test_skipped_frames_are_paid_for_and_end_with_the_episode() -> None:
     assert (levels(seen), reward, ended) == ([7], 6 + 7, True)
 
 
+def test_a_part_of_the_reward_that_only_an_earlier_frame_tells_is_kept() -> None:
+    class Tells(Shown):
+        def step(self, action: np.int64) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+            seen, reward, ended, cut, _ = super().step(action)
+            return seen, reward, ended, cut, {"parts": {"early" if self.time == 2 else "late": reward}}
+
+    frames = Frames(Tells((8, 8)), Pictures(stack=1, skip=3))
+    frames.reset(seed=0)
+    assert frames.step(0)[4]["parts"] == {"early": 2.0, "late": 3.0 + 4.0}
+
+
 def test_of_two_frames_that_flicker_the_larger_is_seen() -> None:
     frames = Frames(Shown((8, 8)), Atari(stack=1, skip=2))
     frames.reset(seed=0)

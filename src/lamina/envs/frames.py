@@ -73,7 +73,7 @@ class Frames(gymnasium.Wrapper[Any, Any, Any, Any]):
         for n in range(self.config.skip):
             seen, reward, ended, cut, info = self.env.step(action)
             total += float(reward)
-            parts = {name: parts.get(name, 0.0) + part for name, part in info.get("parts", {}).items()}
+            parts |= {name: parts.get(name, 0.0) + part for name, part in info.get("parts", {}).items()}
             if ended or cut or n == self.config.skip - 1:
                 break
             before = seen

@@ -1,6 +1,6 @@
 """Whole episodes played by a given policy: many at once for a figure, one with pictures to look at."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,26 +126,25 @@ class Step:
 def play_one(act: Act, split: EpisodeSplit, draw: int, episode: int, draws: bool) -> Episode:
     """One episode, with its frames if `draws`."""
     frames: list[np.ndarray] = []
-    steps = played(act, split, draw, episode, frames if draws else None)
-    return Episode(sum(step.reward for step in steps), len(steps), tuple(frames))
+    rewards = [step.reward for step in played(act, split, draw, episode, frames if draws else None)]
+    return Episode(sum(rewards), len(rewards), tuple(frames))
 
 
-def played(act: Act, split: EpisodeSplit, draw: int, episode: int, frames: list[np.ndarray] | None = None) -> list[Step]:
-    """The steps of one episode; its frames are added to `frames`."""
+def played(act: Act, split: EpisodeSplit, draw: int, episode: int, frames: list[np.ndarray] | None = None) -> Iterator[Step]:
+    """The steps of one episode as they come; its frames are added to `frames`."""
     env = split.world.make(render=frames is not None)
     seen = spaces.read(env.reset(seed=split.seed_of(episode, draw))[0], split.spec)
-    steps, shape, over = list[Step](), env.action_space.shape or (), False
+    length, shape, over = 0, env.action_space.shape or (), False
     if frames is not None:
         frames.append(env.render())
-    while not over and len(steps) < LONGEST:
+    while not over and length < LONGEST:
         action = act(seen[None])
-        after, reward, over, info = _stepped(env, spaces.in_units(action, split.spec.target, shape)[0], split, (len(steps) + 1, episode))
-        steps.append(Step(seen, action[0], reward, told_goal(info.get("goal"))))
-        seen = after
+        after, reward, over, info = _stepped(env, spaces.in_units(action, split.spec.target, shape)[0], split, (length + 1, episode))
         if frames is not None:
             frames.append(env.render())
+        yield Step(seen, action[0], reward, told_goal(info.get("goal")))
+        seen, length = after, length + 1
     env.close()
-    return steps
 
 
 def rivals(split: EpisodeSplit) -> dict[str, Act]:

@@ -62,16 +62,16 @@ def _sha256(file: Path) -> str:
 def maker(name: str) -> Any:
     """The class or function that makes the environment."""
     module, wanted = _module(name), _parts(name)[1]
-    found, maker = _classes(module), getattr(module, MAKE, None)
-    if not inspect.isfunction(maker) or maker.__module__ != module.__name__:  # Gymnasium's own, imported
-        maker = None
+    found, function = _classes(module), getattr(module, MAKE, None)
+    if not inspect.isfunction(function) or function.__module__ != module.__name__:  # Gymnasium's own, imported
+        function = None
     if wanted:
-        known = found | ({MAKE: maker} if maker else {})
+        known = found | ({MAKE: function} if function else {})
         if wanted not in known:
             raise unknown("environment", wanted, known, f"`{_parts(name)[0]}` holds no such.")
         return known[wanted]
-    if maker:
-        return maker
+    if function:
+        return function
     if not found:
         raise DataError("a class that is a `gymnasium.Env`, or a function `make` that returns one", f"`{name}`, which has neither",
                         "Write one: Gymnasium's page on custom environments says how.")

@@ -137,11 +137,12 @@ class Preferences:
         told = self._said(played, pairs) if c.answered_by == "human" else by_goal(played, pairs, c.clip_steps)
         if c.answered_by == "human":
             self.trails.go_on(played.action, played.ended)
+        if not told:
+            return
         steps = steps_of(played, self.target)
-        for pair, answer in told:
-            clips = torch.stack([steps[t : t + c.clip_steps, e] for t, e in pair])[None]
-            self.clips = torch.cat([self.clips, clips])[-c.answers :] if len(self.clips) else clips
-            self.answers = torch.cat([self.answers, torch.tensor([answer])])[-c.answers :]
+        clips = torch.stack([torch.stack([steps[t : t + c.clip_steps, e] for t, e in pair]) for pair, _ in told])
+        self.clips = torch.cat([self.clips, clips])[-c.answers :] if len(self.clips) else clips
+        self.answers = torch.cat([self.answers, torch.tensor([answer for _, answer in told])])[-c.answers :]
 
     def _said(self, played: Played, pairs: np.ndarray) -> list[tuple[np.ndarray, float]]:
         """What the human says of pairs of clips, until nothing more is to be asked."""

@@ -67,7 +67,7 @@ class Play:
         found = [play_one(act, split, 2 * seed, i, draws=False) for i in range(CLIPS)]
         middle = sorted(range(CLIPS), key=lambda i: found[i].episode_return)[CLIPS // 2]
         frames: list[np.ndarray] | None = [] if split.world.draws_frames() else None
-        steps = played(act, split, 2 * seed, middle, frames)
+        steps = list(played(act, split, 2 * seed, middle, frames))
         drawn: dict[str, Drawable] = {STEPS: drawn_steps(steps, predictor, split)}
         return drawn | ({CLIP: Episode(found[middle].episode_return, len(steps), tuple(frames))} if frames is not None else {})
 
@@ -83,7 +83,7 @@ class Play:
 
 
 def drawn_steps(steps: Sequence[Step], predictor: Predicting, split: EpisodeSplit) -> EpisodeSteps:
-    """An episode step by step, with what the network expected where it has such a thing; at most so many steps of it."""
+    """An episode step by step, with what the network expected where it has such a thing."""
     seen = torch.from_numpy(np.stack([step.seen for step in steps]))
     expected: list[float] = []
     with predictor.asked() as model:
