@@ -41,7 +41,7 @@ def main() -> None:
     outcome = train(Request(replace(data, valid=valid, test=test), words=WORDS), Watcher(event=hear))
     print(f"test: right with search {outcome.test.metrics['optimal_moves']:.1%}")
     game = test.game
-    player = searching(Search(game, judge_of(outcome.predictor.model, outcome.predictor.device)), simulations=50)
+    player = searching(Search(game, judge_of(outcome.predictor)), simulations=50)
     met = match(game, player, at_random, games=20, key=0)
     print(f"against random moves: {met.count(1.0)} of 20 games won")
     board = game.initial()

@@ -12,8 +12,9 @@ from gymnasium import spaces
 from lamina.core import config as knobs
 from lamina.core.errors import UsageError
 from lamina.core.spec import Actions, Controls, Image, Spec
-from lamina.envs.episodes import load
+from lamina.envs.episodes import EpisodeSplit, load
 from lamina.envs.frames import Atari, Frames, Pictures
+from lamina.envs.greedy import TRIED, always, play_all, rivals
 from lamina.envs.vector import Envs
 from lamina.envs.world import World
 from lamina.models.pixel_policy import Config as Widths
@@ -121,6 +122,17 @@ def test_all_actions_begin_alike() -> None:
     spec = Spec(input=Image(channels=1, height=36, width=36), target=Actions(size=4, env="x"))
     x = torch.randint(256, (50, 1, 36, 36), dtype=torch.uint8)
     assert (PixelPolicy(spec, Widths())(x).softmax(1) - 0.25).abs().max() < 0.02
+
+
+def test_of_actions_that_are_always_done_only_the_best_is_a_rival_where_pictures_are_seen() -> None:
+    split = load("Catch-v0", 0).test
+    assert isinstance(split, EpisodeSplit), "an environment is acted in"
+    found = rivals(split)
+    assert [name for name in found if name.startswith("always")] == list(found)[1:2]
+    few = split.of(TRIED)
+    paid = [sum(record.episode_return for record in play_all(always(np.array(i)), few, 0)) for i in range(split.target.size)]
+    kept = int(found[list(found)[1]](np.zeros((1, 1)))[0])
+    assert paid[kept] == max(paid)
 
 
 def test_settings_of_an_environments_author_are_knobs() -> None:

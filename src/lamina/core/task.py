@@ -70,6 +70,7 @@ class Predicting(Protocol):
 
     model: Any  # an nn.Module whose children the task knows
     device: torch.device
+    precision: str  # f32, bf16 or f16
 
     @property
     def threshold(self) -> float:

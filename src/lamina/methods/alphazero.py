@@ -29,7 +29,9 @@ from lamina.core.config import knob
 from lamina.core.data import Split
 from lamina.core.errors import UsageError
 from lamina.core.method import Learning, Pace
+from lamina.core.predictor import Predictor
 from lamina.core.spec import Moves, Spec
+from lamina.core.task import Predicting
 from lamina.data.report import say
 from lamina.envs.games.arena import match, searching
 from lamina.envs.games.game_split import GameSplit
@@ -59,7 +61,7 @@ class Config(knobs.Config):
     temperature: float = knob(1.0, "of the choice among the moves at the start of a game", low=0.01)
     half_life: float = knob(10.0, "moves after which the temperature is half as much", low=0.1)
     coldest: float = knob(0.25, "the least temperature", low=0.01)
-    opening: int = knob(0, "most moves at the start of a game that are drawn at random", low=0)
+    opening: int = knob(0, "most moves at the start of a game that are drawn at random; half of the games have none", low=0)
     target: Literal["values", "visits"] = knob("values", "what the policy learns: itself, better by the values found, or the visits")
     mix: float = knob(0.5, "share of the search's own judgement in what a position is worth", low=0, high=1)
     window: int = knob(100_000, "most positions that are learned from", low=1, search="log")
@@ -112,7 +114,7 @@ class AlphaZero:
 
     def next_batch(self, learner: Learning, step: int) -> Batch:
         """Play the games of an iteration; their positions as x, legal moves (mask), pi (y) and z (value)."""
-        search = self._search(self._player(learner), learner)
+        search = self._search(self._player(learner))
         played = self_play(search, self.config.games, self._style(), rng.key(learner.seed, step, "self-play"))
         self._told = of_games(played)
         if self._told["draw_lock"] and not self._warned:
@@ -150,8 +152,8 @@ class AlphaZero:
         return Batch(x=x, y=self.window["y"][rows].gather(1, moves).float(), mask=self.window["mask"][rows].gather(1, moves),
                      value=self.window["value"][rows].float())
 
-    def _search(self, model: nn.Module, learner: Learning) -> Search:
-        return Search(self.game, judge_of(model, learner.device), Constants(self.config.exploration, softness=self.config.softness))
+    def _search(self, player: Predicting) -> Search:
+        return Search(self.game, judge_of(player), Constants(self.config.exploration, softness=self.config.softness))
 
     def _style(self) -> Style:
         c = self.config
@@ -160,28 +162,28 @@ class AlphaZero:
 
     # -- who plays --------------------------------------------------------------------------------
 
-    def _player(self, learner: Learning) -> nn.Module:
+    def _player(self, learner: Learning) -> Predicting:
         """The network that plays: the present one, or behind a gate the last that was let in."""
-        model: nn.Module = learner.predictor().model
+        present: Predictor = learner.predictor()
         if not self.config.gate:
-            return model
+            return present
         if not self.playing:
-            self.playing = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
-        playing = deepcopy(model)
+            self.playing = {name: tensor.detach().cpu().clone() for name, tensor in present.model.state_dict().items()}
+        playing = deepcopy(present.model)
         playing.load_state_dict(self.playing)
-        return playing
+        return Predictor(playing, present.device, present.precision)
 
     def _contest(self, learner: Learning) -> dict[str, float]:
         """Every so often the present network meets the one that plays, and takes its place where it makes enough points."""
         c = self.config
         if not c.gate or self.iterations % c.gate_every:
             return {}
-        model: nn.Module = learner.predictor().model
-        new, old = (searching(self._search(one, learner), c.simulations) for one in (model, self._player(learner)))
+        present: Predictor = learner.predictor()
+        new, old = (searching(self._search(one), c.simulations) for one in (present, self._player(learner)))
         opening = min(4, self.game.size // 2)
         score = float(match(self.game, new, old, c.gate_games, rng.key(learner.seed, self.iterations, "gate"), opening).points.mean())
         if score >= c.gate:
-            self.playing = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+            self.playing = {name: tensor.detach().cpu().clone() for name, tensor in present.model.state_dict().items()}
         return {"gate_points": score, "gate_passed": float(score >= c.gate)}
 
     # -- keeping ----------------------------------------------------------------------------------

@@ -9,12 +9,14 @@ import torch
 from lamina.baselines.board_games import Opponent, losses_to_perfect, network_figures, of_points, rated, rivals
 from lamina.baselines.plain_search import PlainSearch
 from lamina.core import config as knobs
+from lamina.core import device as machine
 from lamina.core import rng
 from lamina.core.board_move import BoardMove, GameDrawn
 from lamina.core.config import knob
 from lamina.core.data import Data, Split
 from lamina.core.errors import UsageError
 from lamina.core.predictions import Drawable, Prediction
+from lamina.core.predictor import Predictor
 from lamina.core.spec import Board, Moves, Spec
 from lamina.core.task import Choice, Evaluation, Predicting, Quality, Takes
 from lamina.envs.games import GAMES as BUILT_IN
@@ -64,7 +66,8 @@ class Match:
             words |= {"channels": 32, "blocks": 2, "simulations": 32, "opening": 5, "ema": 0.99, "half_life": 4.0}
             return Choice("board_resnet", "alphazero", words, until={} if solved is None else {"optimal_moves": 1.0, "optimal_raw": 0.99})
         played = {"iterations": 500, "games": 256, "simulations": 32, "cheap": 0.5, "cheap_simulations": 8, "opening": 10}
-        return Choice("board_resnet", "alphazero", words | played | {"passes": 3.0, "ema": 0.99})
+        quick = {"precision": "bf16" if machine.native_bf16(machine.pick("auto")) else "f32"}
+        return Choice("board_resnet", "alphazero", words | played | quick | {"passes": 3.0, "ema": 0.99})
 
     # -- judging ----------------------------------------------------------------------------------
 
@@ -95,14 +98,14 @@ class Match:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             net = BoardResNet(data.spec, NetConfig())
-        untrained = searching(Search(game, judge_of(net, torch.device("cpu"))), self._simulations(game))
+        untrained = searching(Search(game, judge_of(Predictor(net, torch.device("cpu")))), self._simulations(game))
         return rivals(data, untrained, self._simulations(game), rng.key(0, 0, "rivals"))
 
     def _simulations(self, game: Game) -> int:
         return self.config.simulations or game.simulations
 
     def _search(self, predictor: Predicting, game: Game) -> Search:
-        return Search(game, judge_of(predictor.model, predictor.device))
+        return Search(game, judge_of(predictor))
 
     # -- answering --------------------------------------------------------------------------------
 

@@ -53,7 +53,7 @@ def _opponent(table: Table) -> tuple[Game, Mover, str]:
         if rest or not isinstance(trained.task, Match):
             raise UsageError("a run of a game, and knobs such as `simulations=100`", f"`{' '.join(rest)}`", "Leave it out.")
         game, task = trained.task.game_of(trained.spec), trained.task
-        search = Search(game, judge_of(trained.predictor.model, trained.predictor.device))
+        search = Search(game, judge_of(trained.predictor))
         return game, searching(search, task.config.simulations or game.simulations), f"the network of {table.run}"
     if table.words:
         raise UsageError(f"`lamina play {table.word}` alone", f"`{' '.join(table.words)}`",
