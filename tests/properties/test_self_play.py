@@ -64,12 +64,6 @@ def test_positions_are_those_of_whole_games(cheap: float, opening: int) -> None:
     assert len(new) == searched if not cheap and not opening else 0 < len(new) < searched
 
 
-def test_half_of_the_games_have_no_random_opening() -> None:
-    played = self_play(Search(load("tictactoe"), uniform(9)), 400, Style(simulations=2, opening=100), 3)
-    empty = int((played.positions.boards == 0).all(1).sum())  # those that are searched from the first move on
-    assert 150 < empty < 250
-
-
 def test_games_follow_from_their_key() -> None:
     game = load("tictactoe")
     one, again, other = (self_play(Search(game, uniform(9)), 6, Style(simulations=6), key).moves for key in (1, 1, 2))

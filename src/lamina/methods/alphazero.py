@@ -61,7 +61,7 @@ class Config(knobs.Config):
     temperature: float = knob(1.0, "of the choice among the moves at the start of a game", low=0.01)
     half_life: float = knob(10.0, "moves after which the temperature is half as much", low=0.1)
     coldest: float = knob(0.25, "the least temperature", low=0.01)
-    opening: int = knob(0, "most moves at the start of a game that are drawn at random; half of the games have none", low=0)
+    opening: int = knob(0, "most moves at the start of a game that are drawn at random", low=0)
     target: Literal["values", "visits"] = knob("values", "what the policy learns: itself, better by the values found, or the visits")
     mix: float = knob(0.5, "share of the search's own judgement in what a position is worth", low=0, high=1)
     window: int = knob(100_000, "most positions that are learned from", low=1, search="log")

@@ -18,7 +18,7 @@ class Style:
     """How games are played. `simulations` a move; in a share `cheap` of the plies all games get `cheap_simulations` only, and nothing
     is learned of these (playout cap randomization: Wu 2019, Accelerating self-play learning in Go; there each game draws for itself, here
     all together, so that the network judges as many at once); `opening`: most moves at the start of a game that are
-    drawn at random, each game has its own number and half of them have none."""
+    drawn at random, each game has its own number."""
 
     simulations: int = 64
     cheap: float = 0.0
@@ -78,7 +78,7 @@ def self_play(search: Search, count: int, style: Style, key: int) -> Games:
     """`count` games of `search` against itself. Every draw follows from `key`."""
     game, random = search.game, np.random.default_rng(key)
     table = SideBySide(game, count)
-    opening = random.integers(0, style.opening + 1, count) * (random.random(count) < 0.5)
+    opening = random.integers(0, style.opening + 1, count)
     kept: list[_Searched] = []
     for ply in range(MOST_MOVES):
         chosen = (random.random(table.allowed.shape) * table.allowed).argmax(1)
