@@ -66,8 +66,9 @@ class Match:
             words |= {"channels": 32, "blocks": 2, "simulations": 32, "opening": 5, "ema": 0.99, "half_life": 4.0}
             return Choice("board_resnet", "alphazero", words, until={} if solved is None else {"optimal_moves": 1.0, "optimal_raw": 0.99})
         words |= {"iterations": 500, "games": 256, "simulations": 32, "cheap": 0.5, "cheap_simulations": 8, "opening": 10}
-        words |= {"temperature": 0.5, "passes": 3.0, "ema": 0.99, "precision": "bf16" if machine.native_bf16(machine.pick("auto")) else "f32"}
-        return Choice("board_resnet", "alphazero", words)
+        words |= {"temperature": 0.5, "passes": 3.0, "ema": 0.99}
+        quick = machine.native_bf16(machine.pick("auto"))
+        return Choice("board_resnet", "alphazero", words | {"precision": "bf16" if quick else "f32"})
 
     # -- judging ----------------------------------------------------------------------------------
 
