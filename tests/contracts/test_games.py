@@ -14,12 +14,12 @@ from lamina.core.config import config_of
 from lamina.envs.games import GAMES
 from lamina.envs.games.arena import at_random, match
 from lamina.envs.games.as_data import data_of
-from lamina.envs.games.game import GOING, Game
+from lamina.envs.games.game import GOING, Game, seen
 from lamina.envs.games.game_split import GameSplit
 from lamina.envs.games.opening import load, looks_like_game
 from lamina.envs.games.position import position
 from lamina.envs.games.random_games import random_games
-from lamina.envs.games.search import Search, seen, uniform
+from lamina.envs.games.search import Search, uniform
 from lamina.models import MODELS
 from lamina.nn.folded import folded
 from lamina.oversight.games_look import asymmetry, changed

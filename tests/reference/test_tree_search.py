@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from lamina.envs.games import tree
-from lamina.envs.games.game import GOING, Game
+from lamina.envs.games.game import GOING, Game, seen
 from lamina.envs.games.opening import load
-from lamina.envs.games.search import Search, seen, softmax, uniform
+from lamina.envs.games.search import Search, softmax, uniform
 from lamina.envs.games.solved import Solved, solve
 from lamina.envs.games.tree import UNKNOWN, Constants
 

@@ -7,7 +7,6 @@ pictures is the ground's level and the subject's length; a photo in which no suc
 
 import numpy as np
 import torch
-from scipy import ndimage
 
 from lamina.core.errors import DataError
 from lamina.core.spec import Image
@@ -60,6 +59,8 @@ def bring(picture: np.ndarray, spec: Image, where: str) -> np.ndarray:
 
 def _ink(picture: np.ndarray, where: str) -> np.ndarray:
     """How much each place (H, W) differs from the paper around it, 0..1, of the one subject; DataError if there is none."""
+    from scipy import ndimage  # takes its time to import
+
     paper = ndimage.gaussian_filter(ndimage.median_filter(picture, 5), 1)
     light = ndimage.gaussian_filter(paper, max(paper.shape) / 6, mode="nearest")  # the slow change of the light
     away = paper - light
@@ -114,6 +115,8 @@ def _resize(picture: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def _centred(subject: np.ndarray, spec: Image) -> np.ndarray:
     """The subject in an empty frame (H, W), its centre of mass in the middle."""
+    from scipy import ndimage
+
     room = np.zeros((3 * spec.height, 3 * spec.width), np.float32)
     y, x = (round(c) for c in ndimage.center_of_mass(subject + 1e-6))
     top, left = 3 * spec.height // 2 - y, 3 * spec.width // 2 - x

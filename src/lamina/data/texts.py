@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
 from lamina.core import config as knobs
 from lamina.core.config import knob
@@ -102,9 +100,11 @@ def together(words: Words, groups: Sequence[Any] | None) -> np.ndarray:
         return first
     members: dict[Any, int] = {}
     other = np.array([i if group is None else members.setdefault(group, i) for i, group in enumerate(groups)])
+    from scipy.sparse import coo_matrix, csgraph  # takes its time to import
+
     rows, count = np.arange(len(first)), len(first)
-    links = sparse.coo_matrix((np.ones(2 * count), (np.r_[rows, rows], np.r_[first, other])), (count, count))
-    found: np.ndarray = connected_components(links, directed=False)[1]
+    links = coo_matrix((np.ones(2 * count), (np.r_[rows, rows], np.r_[first, other])), (count, count))
+    found: np.ndarray = csgraph.connected_components(links, directed=False)[1]
     return found
 
 

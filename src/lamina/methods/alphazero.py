@@ -34,8 +34,9 @@ from lamina.core.spec import Moves, Spec
 from lamina.core.task import Predicting
 from lamina.data.report import say
 from lamina.envs.games.arena import match, searching
+from lamina.envs.games.game import seen
 from lamina.envs.games.game_split import GameSplit
-from lamina.envs.games.search import Search, seen
+from lamina.envs.games.search import Search
 from lamina.envs.games.self_play import Games, Style, self_play
 from lamina.envs.games.tree import Constants
 from lamina.methods.board_judge import judge_of

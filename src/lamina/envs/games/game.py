@@ -138,3 +138,9 @@ def compiled(loop: Callable[..., Any], rules: Any, version: str, own: bool) -> C
         functions = {each: njit(getattr(rules, each), boundscheck=own) for each in LOOPED}
         _COMPILED[loop.__qualname__, name] = njit(boundscheck=own, cache=not own)(with_rules(loop, functions, name))
     return _COMPILED[loop.__qualname__, name]
+
+
+def seen(boards: np.ndarray, players: np.ndarray) -> np.ndarray:
+    """Boards (B, H, W) as who is to move sees them, and which of the two that is: (B, 2, H, W) int8."""
+    own = boards * players.astype(np.int8)[:, None, None]
+    return np.stack([own, np.broadcast_to(players.astype(np.int8)[:, None, None], own.shape)], 1)

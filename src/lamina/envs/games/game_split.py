@@ -6,8 +6,7 @@ import numpy as np
 import torch
 
 from lamina.core.batch import Batch
-from lamina.envs.games.game import Game
-from lamina.envs.games.search import seen
+from lamina.envs.games.game import Game, seen
 from lamina.envs.games.solved import Solved
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lamina.envs.games import tree
-from lamina.envs.games.game import GOING, Game
+from lamina.envs.games.game import GOING, Game, seen
 from lamina.envs.games.tree import UNKNOWN, Constants, Tree
 
 Judge = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # what is seen (B, 2, H, W) int8 -> logits (B, A), values (B,), float32
@@ -128,12 +128,6 @@ class Search:
     def _make_room(self, wanted: int) -> None:
         while len(self._values) < wanted:
             self._priors, self._values = np.concatenate([self._priors] * 2), np.concatenate([self._values] * 2)
-
-
-def seen(boards: np.ndarray, players: np.ndarray) -> np.ndarray:
-    """Boards (B, H, W) as who is to move sees them, and which of the two that is: (B, 2, H, W) int8."""
-    own = boards * players.astype(np.int8)[:, None, None]
-    return np.stack([own, np.broadcast_to(players.astype(np.int8)[:, None, None], own.shape)], 1)
 
 
 def softmax(logits: np.ndarray, allowed: np.ndarray) -> np.ndarray:
