@@ -31,15 +31,17 @@ class Whole(gym.Env):
         return self.seen, reward, bool(self.np_random.random() < 0.2), self.t >= 30, {"goal": min(1.0, self.t / 30)}
 '''
 WRONG = {  # what is wrong: the step's or the reset's line, what it is called, what is said of it
-    "throws": ('if self.t == 3: raise ValueError("stuck")', "it throws", "`ValueError: stuck` in step 4 of episode"),
+    "throws": ('if self.t == 3: raise ValueError("stuck")', "it throws", "`ValueError: stuck`, line 16 in step 4 of episode"),
     "nan": ("if self.t == 3: self.seen = self.seen * np.nan; self.t = 4; return self.seen, 0.0, False, False, {}", "numbers that are none",
             "an observation with `nan` in step 4 of episode"),
     "infinite reward": ("return self.seen, float('inf'), False, False, {}", "numbers that are none",
                         "the reward `inf` in step 1 of episode 0"),
+    "form": ("return self.seen, 0.0, False, {}", "it does not answer as Gymnasium has it", "`ndarray`, `float`, `bool`, `dict` in step 1"),
     "shape": ("if self.t == 3: return np.zeros(3, np.float32), 0.0, False, False, {}", "observations of changing shape",
               "shape (3,) instead of (2,) in step 4"),
     "endless": ("self.t += 1; return self.seen, float(self.t), False, False, {}", "episodes do not end", "2,500 steps"),
-    "drift": ("self.seen = np.random.default_rng().uniform(-1, 1, 2).astype(np.float32)", "an episode does not repeat", "the same seed"),
+    "drift": ("self.t += 1; return np.random.default_rng().random(2, np.float32), float(action), False, self.t == 9, {}",
+              "an episode does not repeat", "the same seed"),
     "clock": ("self.t += 1; return self.seen, float(action), self.t == 9, False, {}", "a clock that is told as an end",
               "`terminated` in step 9"),
     "unpaid": ("self.t += 1; return self.seen, 0.0, False, self.t == 9, {}", "a reward that chance never meets", "It was 0 in each"),
@@ -82,7 +84,7 @@ def test_what_is_wrong_is_found(wrong: str, tmp_path: Path) -> None:
     assert words in said(found, name), found.problems
     assert name in str(found)
     serious = {p.name for p in found.problems if p.severity == "serious"}
-    assert (name in serious) == (wrong in ("throws", "nan", "infinite reward", "shape", "endless", "drift"))
+    assert (name in serious) == (wrong in ("throws", "nan", "infinite reward", "form", "shape", "endless", "drift"))
 
 
 def test_an_environment_without_a_seed(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from gymnasium.envs.registration import register
 
 from lamina.core.errors import TrainingError, UsageError
 from lamina.core.spec import Actions, Controls, Image
+from lamina.envs import greedy as playing
 from lamina.envs import spaces
 from lamina.envs.episodes import EPISODES, EpisodeSplit, load
-from lamina.envs.greedy import play_all, play_one
+from lamina.envs.greedy import always, play_all, play_one
 from lamina.envs.vector import Envs
 from lamina.envs.world import World, looks_like_id
 
@@ -162,6 +163,37 @@ def test_what_breaks_is_refused_with_its_step_and_episode(env: str, what: str) -
         envs.step(np.array([1]))
 
 
+AT = np.zeros((2, 3), np.float32)
+NAUGHTY: dict[str, tuple[dict[str, Any], str, str]] = {  # what is put in place of its own, what is said, what to do
+    "seed": ({"reset": lambda self: None}, "a `reset` that takes a seed", "super"),
+    "reset": ({"reset": lambda self, *, seed, options=None: AT}, "an observation and a dict from `reset`; came `ndarray`", "{}"),
+    "four": ({"step": lambda self, action: (AT, 1.0, False, {})}, "five values from `step`.*in step 1 of episode 0", "truncated"),
+    "info": ({"step": lambda self, action: (AT, 1.0, False, False, None)}, "the last a dict; came .*`NoneType`", "truncated"),
+    "reward": ({"step": lambda self, action: (AT, np.ones(3), False, False, {})}, "a number as reward", "Mend"),
+    "endless": ({"step": lambda self, action: (AT, 1.0, False, False, {})}, "episodes that end; came none of 3 .* in step 50", "limit"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("naughty", list(NAUGHTY))
+def test_what_is_not_as_gymnasium_has_it_is_refused_in_words(naughty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playing, "PATIENCE", 50)
+    methods, words, do = NAUGHTY[naughty]
+    register("Naughty-v0", type("Naughty", (Walk,), methods))
+    try:
+        with pytest.raises(TrainingError, match=words) as caught:
+            play_all(always(np.array(0)), split_of("Naughty-v0").of(3), 0)
+        assert do in caught.value.do
+    finally:
+        del gymnasium.registry["Naughty-v0"]
+
+
+def test_what_has_a_time_limit_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: none of its episodes has ended after so many steps, and all end in the 40th."""
+    monkeypatch.setattr(playing, "PATIENCE", 2)
+    assert World("Walk-v0").has_limit() and World("boat_race").has_limit()
+    assert {record.length for record in play_all(always(np.array(0)), split_of("Walk-v0").of(3), 0)} == {4}
+
+
 def test_observations_of_any_shape_are_rows() -> None:
     data = load("Walk-v0", 0)
     assert data.spec.input.shape == (6,)
@@ -219,7 +251,7 @@ def test_bytes_of_height_width_and_colours_are_a_picture() -> None:
     spec = spaces.spec_of(Screen(), "any")
     assert spec.input == Image(channels=3, height=6, width=4)
     screen = np.arange(72, dtype=np.uint8).reshape(6, 4, 3)
-    assert np.array_equal(spaces.read(screen, spec)[1], screen[:, :, 1])
+    assert np.array_equal(spaces.reader(spec)(screen)[1], screen[:, :, 1])
 
 
 def test_streams_of_episodes_never_meet() -> None:

@@ -192,6 +192,6 @@ def test_ataris_games_are_seen_as_published(tmp_path: Path) -> None:
     assert data.spec.input == Image(channels=4, height=84, width=84)
     assert data.spec.target.size == 6
     envs = Envs(data.train, 1)  # type: ignore[arg-type]
-    before = envs._inside._envs[0].unwrapped.ale.getFrameNumber()  # type: ignore[union-attr]
+    before = envs._inside._envs[0]._env.unwrapped.ale.getFrameNumber()  # type: ignore[union-attr]
     envs.step(np.zeros(1, int))
-    assert envs._inside._envs[0].unwrapped.ale.getFrameNumber() - before == 4, "four frames a step"  # type: ignore[union-attr]
+    assert envs._inside._envs[0]._env.unwrapped.ale.getFrameNumber() - before == 4, "four frames a step"  # type: ignore[union-attr]

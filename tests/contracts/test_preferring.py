@@ -43,11 +43,11 @@ def spaces_sample(split: EpisodeSplit, random: np.random.Generator) -> np.ndarra
 
 def at_its_begin(clip: Any, split: EpisodeSplit) -> np.ndarray:
     """What is seen before a clip's first step."""
-    env = split.world.make()
-    seen, _ = env.reset(seed=split.seed_of(clip.episode))
-    for action in spaces.in_units(clip.actions, split.target, env.action_space.shape or ())[: clip.begin]:
+    env = split.opened()
+    seen = env.begin(split.seed_of(clip.episode), clip.episode)
+    for action in spaces.in_units(clip.actions, split.target, env.shape)[: clip.begin]:
         seen = env.step(action)[0]
-    return spaces.read(seen, split.spec)
+    return seen
 
 
 def test_trails_that_were_saved_go_on_as_they_were() -> None:

@@ -50,14 +50,14 @@ class Trails:
 
 def frames_of(clip: Clip, split: EpisodeSplit) -> list[np.ndarray]:
     """Its frames, (H, W, 3) uint8 each: before its first step, and after each."""
-    env = split.world.make(render=True)
-    env.reset(seed=split.seed_of(clip.episode))
-    done = spaces.in_units(clip.actions, split.target, env.action_space.shape or ())
+    env = split.opened(render=True)
+    env.begin(split.seed_of(clip.episode), clip.episode)
+    done = spaces.in_units(clip.actions, split.target, env.shape)
     for action in done[: clip.begin]:
         env.step(action)
-    frames = [env.render()]
+    frames = [env.frame()]
     for action in done[clip.begin :]:
         env.step(action)
-        frames.append(env.render())
+        frames.append(env.frame())
     env.close()
     return frames

@@ -11,6 +11,7 @@ from lamina.core.batch import Batch
 from lamina.core.data import Data
 from lamina.core.spec import Actions, Controls, Image, Spec
 from lamina.envs import own_env, spaces
+from lamina.envs.guarded import Guarded
 from lamina.envs.world import World
 
 EPISODES = 100  # of a validation or test
@@ -44,10 +45,14 @@ class EpisodeSplit:
         """The reset seed of an episode, 31 bits; `draw` names a fresh set of episodes."""
         return rng.key(rng.key(self.seed, draw, self.stream), episode, "episode") >> 32
 
+    def opened(self, render: bool = False) -> Guarded:
+        """One environment to act in."""
+        return Guarded(self.world, self.spec, render)
+
     def batch(self, indices: torch.Tensor) -> Batch:
         """The first observation of each episode, (B, D) float32 or (B, C, H, W) uint8."""
-        env = self.world.make()
-        first = [spaces.read(env.reset(seed=self.seed_of(int(i)))[0], self.spec) for i in indices]
+        env = self.opened()
+        first = [env.begin(self.seed_of(int(i)), int(i)) for i in indices]
         env.close()
         return Batch(x=torch.from_numpy(np.stack(first)))
 

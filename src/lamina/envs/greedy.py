@@ -1,21 +1,23 @@
 """Whole episodes played by a given policy: many at once for a figure, one with pictures to look at."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lamina.core.errors import TrainingError
 from lamina.core.predictions import Episode
 from lamina.core.spec import Actions, Controls, Image, Vector
 from lamina.envs import spaces
 from lamina.envs.episodes import EpisodeSplit
+from lamina.envs.guarded import FINITE, fault
 from lamina.envs.vector import Record, told_goal
 from lamina.envs.world import gymnasium
 
 Act = Callable[[np.ndarray], np.ndarray]  # observations (B, ...) -> actions (B,), or controls (B, A) in -1 to 1
 LONGEST = 100_000  # steps of an episode in an environment without a time limit
+PATIENCE = 10_000  # the same after which none has ended, so that the environment is taken to be endless
 TRIED = 3  # episodes in which an action that is always done is tried, before the best plays all
 
 
@@ -87,31 +89,26 @@ def _on_arrays_of_others(act: Act, split: EpisodeSplit, draw: int, count: int) -
 
 def _one_by_one(act: Act, split: EpisodeSplit, draw: int, count: int) -> list[Record]:
     """One after the other within a step, and only those whose episode goes on."""
-    envs, sums = [split.world.make() for _ in range(count)], _Sums(count)
-    shape = envs[0].action_space.shape or ()
-    seen = np.stack([spaces.read(env.reset(seed=split.seed_of(i, draw))[0], split.spec) for i, env in enumerate(envs)])
+    envs, sums = [split.opened() for _ in range(count)], _Sums(count)
+    seen = np.stack([env.begin(split.seed_of(i, draw), i) for i, env in enumerate(envs)])
     for step in range(1, LONGEST + 1):
         live = np.flatnonzero(sums.going)
         reward, over = np.zeros(count), np.zeros(count, bool)
-        for i, action in zip(live, spaces.in_units(act(seen[live]), split.spec.target, shape), strict=True):
-            seen[i], reward[i], over[i], info = _stepped(envs[i], action, split, (step, int(i)))
+        for i, action in zip(live, spaces.in_units(act(seen[live]), split.spec.target, envs[0].shape), strict=True):
+            seen[i], reward[i], terminated, truncated, info = envs[i].step(action)
+            over[i] = terminated or truncated
             sums.tell(int(i), info.get("goal"), info.get("parts", {}))
+            if not math.isfinite(reward[i] + float(seen[i].sum())):
+                raise fault(split.world, FINITE, "NaN or infinity", (step, int(i)))
         sums.add(reward, over)
         if not sums.going.any():
             break
+        if step == PATIENCE and sums.going.all() and not split.world.has_limit():
+            raise fault(split.world, "episodes that end", f"none of {count}", (step, 0), "Give it a time limit: return `truncated` as true "
+                        "after some steps, or wrap it in `gymnasium.wrappers.TimeLimit`.")
     for env in envs:
         env.close()
     return sums.records()
-
-
-def _stepped(env: Any, action: Any, split: EpisodeSplit, where: tuple[int, int]) -> tuple[np.ndarray, float, bool, dict[str, Any]]:
-    """What is seen, the reward, whether the episode is over, and what else is told; TrainingError where the environment fails."""
-    try:
-        observation, reward, terminated, truncated, info = env.step(action)
-        return spaces.read(observation, split.spec), float(reward), bool(terminated or truncated), info
-    except Exception as error:
-        what = f"`{type(error).__name__}: {error}` in step {where[0]} of episode {where[1]}"
-        raise TrainingError(f"a step of `{split.world.name}`", what, "Mend the environment.") from error
 
 
 @dataclass(frozen=True)
@@ -133,18 +130,17 @@ def play_one(act: Act, split: EpisodeSplit, draw: int, episode: int, draws: bool
 
 def played(act: Act, split: EpisodeSplit, draw: int, episode: int, frames: list[np.ndarray] | None = None) -> Iterator[Step]:
     """The steps of one episode as they come; its frames are added to `frames`."""
-    env = split.world.make(render=frames is not None)
-    seen = spaces.read(env.reset(seed=split.seed_of(episode, draw))[0], split.spec)
-    length, shape, over = 0, env.action_space.shape or (), False
+    env = split.opened(render=frames is not None)
+    seen, over = env.begin(split.seed_of(episode, draw), episode), False
     if frames is not None:
-        frames.append(env.render())
-    while not over and length < LONGEST:
+        frames.append(env.frame())
+    while not over and env.length < LONGEST:
         action = act(seen[None])
-        after, reward, over, info = _stepped(env, spaces.in_units(action, split.spec.target, shape)[0], split, (length + 1, episode))
+        after, reward, terminated, truncated, info = env.step(spaces.in_units(action, split.spec.target, env.shape)[0])
         if frames is not None:
-            frames.append(env.render())
+            frames.append(env.frame())
         yield Step(seen, action[0], reward, told_goal(info.get("goal")))
-        seen, length = after, length + 1
+        seen, over = after, terminated or truncated
     env.close()
 
 

@@ -108,13 +108,18 @@ def _module(name: str) -> ModuleType:
     return module
 
 
-def _threw(name: str, what: str, error: BaseException) -> DataError:
-    """What a person's code threw, and in which line of the file."""
+def line_of(name: str, error: BaseException) -> int:
+    """The line of the file in which the error came up; 0 where it did not."""
     file, line, trace = str(Path(_parts(name)[0]).resolve()), 0, error.__traceback__
     while trace is not None:
         line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == file else line
         trace = trace.tb_next
-    line = error.lineno or 0 if isinstance(error, SyntaxError) and error.filename == file else line
+    return error.lineno or 0 if isinstance(error, SyntaxError) and error.filename == file else line
+
+
+def _threw(name: str, what: str, error: BaseException) -> DataError:
+    """What a person's code threw, and in which line of the file."""
+    line = line_of(name, error)
     came = f"`{type(error).__name__}: {error}` {what}" + (f", line {line}" if line else "")
     return DataError(f"`{_parts(name)[0]}` to give an environment", came, "Mend the file.")
 

@@ -55,11 +55,6 @@ def reader(spec: Spec) -> Read:
     return lambda observation: np.asarray(observation, np.float32).reshape(shape)
 
 
-def read(observation: Any, spec: Spec) -> np.ndarray:
-    """One observation."""
-    return reader(spec)(observation)
-
-
 def in_units(actions: np.ndarray, target: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Actions (E,) or (E, A) of a network as the environment takes them, (E, *shape): numbers beyond -1 and 1 are cut there."""
     if isinstance(target, Actions):

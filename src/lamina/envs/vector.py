@@ -13,8 +13,8 @@ import numpy as np
 from lamina.core.errors import TrainingError
 from lamina.envs import spaces
 from lamina.envs.episodes import EpisodeSplit
+from lamina.envs.guarded import FINITE, fault
 from lamina.envs.places import Places
-from lamina.envs.world import World
 
 # reward, terminated and truncated (E,); how far each goal is reached (E,), NaN where none is told, and the parts of the reward (E,) by
 # name; what was seen last of those that ended
@@ -38,11 +38,6 @@ class Record:
 def told_goal(goal: Any) -> float | None:
     """How far the true goal is reached, where it is told: NaN tells of none, as nothing does."""
     return None if goal is None or math.isnan(goal) else float(goal)
-
-
-def _broken(world: World, what: str, step: int, episode: int) -> TrainingError:
-    return TrainingError("finite observations and rewards of always the same shape", f"{what} from `{world.name}` in step {step} of "
-                         f"episode {episode}", "Mend the environment; the last saved state is kept.")
 
 
 class Envs:
@@ -141,7 +136,7 @@ class Envs:
         good = np.isfinite(reward) & np.isfinite(self._inside.seen.reshape(self.count, -1)).all(1)
         if not good.all():
             i = int(np.flatnonzero(~good)[0])
-            raise _broken(self.split.world, "NaN or infinity", int(self._lengths[i]) + 1, self._inside.episode(i))
+            raise fault(self.split.world, FINITE, "NaN or infinity", (int(self._lengths[i]) + 1, self._inside.episode(i)))
 
 
 def _inside(split: EpisodeSplit, count: int) -> "_OneByOne | _OnArrays":
@@ -153,8 +148,7 @@ class _OneByOne:
 
     def __init__(self, split: EpisodeSplit, count: int) -> None:
         self.split, self.count = split, count
-        self._envs = [split.world.make() for _ in range(count)]
-        self._read, self._shape = spaces.reader(split.spec), self._envs[0].action_space.shape or ()
+        self._envs = [split.opened() for _ in range(count)]
         self._episode = list(range(count))  # each environment takes every count-th episode
         self._actions: list[list[Any]] = [[] for _ in range(count)]
 
@@ -171,14 +165,13 @@ class _OneByOne:
 
     def _reset(self, i: int) -> np.ndarray:
         self._actions[i] = []
-        observation, _ = self._envs[i].reset(seed=self.split.seed_of(self._episode[i]))
-        return self._read(observation)
+        return self._envs[i].begin(self.split.seed_of(self._episode[i]), self._episode[i])
 
     def step(self, actions: np.ndarray) -> Step:
         reward, stop, cut = [0.0] * self.count, [False] * self.count, [False] * self.count
         goals, parts, last = np.full(self.count, np.nan, np.float32), dict[str, np.ndarray](), dict[int, np.ndarray]()
-        for i, action in enumerate(spaces.in_units(actions, self.split.spec.target, self._shape)):
-            seen, reward[i], stop[i], cut[i], info = self._act(i, action)
+        for i, action in enumerate(spaces.in_units(actions, self.split.spec.target, self._envs[0].shape)):
+            seen, reward[i], stop[i], cut[i], info = self._envs[i].step(action)
             if info:
                 goals[i] = info.get("goal", np.nan)
                 for name, part in info.get("parts", {}).items():
@@ -191,17 +184,6 @@ class _OneByOne:
             self.seen[i] = seen
         return np.array(reward, np.float32), np.array(stop), np.array(cut), (goals, parts), last
 
-    def _act(self, i: int, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        step = len(self._actions[i]) + 1
-        try:
-            observation, reward, stop, cut, info = self._envs[i].step(action)
-        except Exception as error:
-            raise _broken(self.split.world, f"`{type(error).__name__}: {error}`", step, self._episode[i]) from error
-        try:
-            return self._read(observation), float(reward), bool(stop), bool(cut), info
-        except (ValueError, TypeError) as error:
-            raise _broken(self.split.world, f"an observation of shape {np.shape(observation)}", step, self._episode[i]) from error
-
     def state(self) -> dict[str, Any]:
         return {"episode": list(self._episode), "actions": [list(a) for a in self._actions], "seen": self.seen.astype(float).tolist()}
 
@@ -212,7 +194,7 @@ class _OneByOne:
         for i, actions in enumerate(state["actions"]):
             self.seen[i] = self._reset(i)
             for action in np.asarray(actions, kind):
-                self.seen[i] = self._act(i, action)[0]
+                self.seen[i] = self._envs[i].step(action)[0]
             self._actions[i] = list(actions)
         if not np.array_equal(self.seen, np.asarray(state["seen"], self.seen.dtype)):
             raise TrainingError("an environment that repeats from its seed and actions", f"`{self.split.world.name}`, which does not",

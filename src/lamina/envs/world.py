@@ -101,6 +101,13 @@ class World:
         found: float | None = gymnasium().spec(self.name).reward_threshold
         return found
 
+    def has_limit(self) -> bool:
+        """Whether its author said after how many steps an episode is cut off."""
+        if own_env.is_file(self.name):
+            return False
+        found = None if self.name in ENVS else gymnasium().spec(self.name)
+        return found is None or found.max_episode_steps is not None or "max_num_frames_per_episode" in found.kwargs
+
     def goal(self) -> str:
         """The true goal in words, where the environment tells of one."""
         ours = self.dynamics()

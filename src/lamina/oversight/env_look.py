@@ -10,6 +10,7 @@ from lamina.core.data import Data
 from lamina.core.spec import Image
 from lamina.envs.episodes import EpisodeSplit
 from lamina.envs.greedy import Act, play_all, scripted
+from lamina.envs.guarded import TAKE_SEED
 from lamina.metrics.intervals import of_mean
 from lamina.oversight import page
 from lamina.oversight.env_trial import EACH_SECONDS, ENDLESS, EPISODES, Fault, Trial, policies, repeats, try_out
@@ -25,9 +26,10 @@ NAMED = 6
 FAULTS: dict[str, tuple[str, str, str]] = {
     "throws": ("it throws", "A training would end there.", "Mend the environment."),
     "nan": ("numbers that are none", "Nothing can be learned from them, and one is enough to spoil a network.", "Mend the environment."),
+    "form": ("it does not answer as Gymnasium has it", "A training would end there.",
+             "`reset` returns an observation and a dict, `step` an observation, a number, two truth values and a dict."),
     "shape": ("observations of changing shape", "A network reads rows of one length.", "Return what `observation_space` declares."),
-    "seed": ("it takes no seed", "No episode could be repeated: no run resumed, no figure compared.",
-             "Write `reset(self, *, seed=None, options=None)`, call `super().reset(seed=seed)`, draw from `self.np_random`."),
+    "seed": ("it takes no seed", "No episode could be repeated: no run resumed, no figure compared.", TAKE_SEED),
 }  # fmt: skip
 
 

@@ -5,7 +5,6 @@ and the episode: a trial never raises.
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +14,7 @@ from lamina.core.spec import Actions
 from lamina.envs import spaces
 from lamina.envs.episodes import EpisodeSplit
 from lamina.envs.greedy import Act, always, by_chance, scripted
+from lamina.envs.guarded import Faulty, Guarded
 
 STEPS, SECONDS = 4_000, 3.0  # of a trial with actions of chance
 EPISODES, EACH_SECONDS = 20, 1.0  # of each policy that needs no learning
@@ -84,7 +84,7 @@ def try_out(split: EpisodeSplit, act: Act, steps: int = STEPS, seconds: float = 
     """Play until there were so many steps or episodes, or the time is over."""
     trial, began, episode = Trial(), time.monotonic(), 0
     cpu = time.process_time()
-    env = split.world.make()
+    env = split.opened()
     while trial.steps < steps and time.monotonic() - began < seconds and episode < episodes and len(trial.faults) < MOST_FAULTS:
         _episode(env, split, act, trial, (episode, began + seconds, steps))
         episode += 1
@@ -95,51 +95,44 @@ def try_out(split: EpisodeSplit, act: Act, steps: int = STEPS, seconds: float = 
     return trial
 
 
-def _episode(env: Any, split: EpisodeSplit, act: Act, trial: Trial, limits: tuple[int, float, int]) -> None:
+def _episode(env: Guarded, split: EpisodeSplit, act: Act, trial: Trial, limits: tuple[int, float, int]) -> None:
     """One episode, as far as steps and time allow."""
     episode, until, steps = limits
     seen = _begun(env, split, trial, episode)
-    total, length, over, shape = 0.0, 0, False, env.action_space.shape or ()
-    goal, terminated = None, False
+    total, over, goal, terminated = 0.0, False, None, False
     while seen is not None and not over and trial.steps < steps and time.monotonic() < until:
-        action = spaces.in_units(np.asarray(act(seen[None])), split.spec.target, shape)[0]
-        where = f"in step {length + 1} of episode {episode}"
+        action = spaces.in_units(np.asarray(act(seen[None])), split.spec.target, env.shape)[0]
         try:
-            observation, reward, terminated, truncated, info = _asked(env.step, action)
-        except _Threw as error:
-            trial.faults.append(Fault("throws", f"`{error}` {where}"))
+            observation, reward, terminated, truncated, info = env.step(action)
+        except Faulty as error:
+            trial.faults.append(Fault(error.kind, error.where))
             return
-        seen = _read(observation, split, trial, where)
-        if np.ndim(reward) or not np.isfinite(reward):
+        where = f"in step {env.length} of episode {episode}"
+        seen = _seen(observation, trial, where)
+        if not np.isfinite(reward):
             trial.faults.append(Fault("nan", f"the reward `{reward}` {where}"))
             return
-        total, length, over = total + float(reward), length + 1, bool(terminated or truncated)
-        trial.rewards.append(float(reward))
+        total, over = total + reward, terminated or truncated
+        trial.rewards.append(reward)
         _tell(trial, info)
         goal = info.get("goal", goal)
-    trial.endless = not over and length >= ENDLESS
+    trial.endless = not over and env.length >= ENDLESS
     if over:
-        trial.episodes.append(Lived(total, length, bool(terminated), None if goal is None else float(goal)))
+        trial.episodes.append(Lived(total, env.length, terminated, None if goal is None else float(goal)))
 
 
-def _begun(env: Any, split: EpisodeSplit, trial: Trial, episode: int) -> np.ndarray | None:
+def _begun(env: Guarded, split: EpisodeSplit, trial: Trial, episode: int) -> np.ndarray | None:
     """The first observation of an episode from its seed."""
     try:
-        observation, _ = _asked(env.reset, seed=split.seed_of(episode))
-    except _Threw as error:
-        what = "seed" if "unexpected keyword argument 'seed'" in str(error) else "throws"
-        trial.faults.append(Fault(what, f"`{error}` at the beginning of episode {episode}"))
+        observation = env.begin(split.seed_of(episode), episode)
+    except Faulty as error:
+        trial.faults.append(Fault(error.kind, error.where))
         return None
-    return _read(observation, split, trial, f"at the beginning of episode {episode}")
+    return _seen(observation, trial, f"at the beginning of episode {episode}")
 
 
-def _read(observation: Any, split: EpisodeSplit, trial: Trial, where: str) -> np.ndarray | None:
-    """The observation in our terms; None, and a fault, where it is none of the declared ones."""
-    try:
-        seen = spaces.read(observation, split.spec)
-    except (ValueError, TypeError):
-        trial.faults.append(Fault("shape", f"an observation of shape {np.shape(observation)} instead of {split.spec.input.shape} {where}"))
-        return None
+def _seen(seen: np.ndarray, trial: Trial, where: str) -> np.ndarray | None:
+    """What was seen, kept; None, and a fault, where it has numbers that are none."""
     if not np.isfinite(seen).all():
         trial.faults.append(Fault("nan", f"an observation with `{seen[~np.isfinite(seen)].flat[0]}` {where}"))
         return None
@@ -156,18 +149,6 @@ def _tell(trial: Trial, info: Any) -> None:
             trial.told[name] = trial.told.get(name, 0.0) + (abs(float(number)) if plain else 0.0)
 
 
-class _Threw(Exception):
-    """What an environment threw, in words."""
-
-
-def _asked(call: Callable[..., Any], *values: Any, **named: Any) -> Any:
-    """What a call of the environment gives; _Threw for whatever it throws."""
-    try:
-        return call(*values, **named)
-    except Exception as error:
-        raise _Threw(f"{type(error).__name__}: {error}".partition("\n")[0]) from error
-
-
 def repeats(split: EpisodeSplit) -> tuple[bool, bool]:
     """Whether an episode repeats from its seed and actions, and whether other seeds begin otherwise or go on otherwise."""
     first, again = (_trace(split, 1) for _ in range(2))
@@ -176,13 +157,12 @@ def repeats(split: EpisodeSplit) -> tuple[bool, bool]:
 
 def _trace(split: EpisodeSplit, seed: int) -> list[np.ndarray]:
     """Everything that is seen and paid in the first steps of an episode, with the same actions each time."""
-    env, random = split.world.make(), np.random.default_rng(0)
-    trace = [np.asarray(env.reset(seed=seed)[0], np.float64)]
-    size, shape = split.spec.target.size, env.action_space.shape or ()
+    env, random, size = split.opened(), np.random.default_rng(0), split.spec.target.size
+    trace = [env.begin(seed, 0)]
     for _ in range(REPEATED):
         drawn = random.integers(0, size, 1) if isinstance(split.spec.target, Actions) else random.uniform(-1, 1, (1, size))
-        observation, reward, terminated, truncated, _ = env.step(spaces.in_units(drawn, split.spec.target, shape)[0])
-        trace += [np.asarray(observation, np.float64), np.array(float(reward))]
+        seen, reward, terminated, truncated, _ = env.step(spaces.in_units(drawn, split.spec.target, env.shape)[0])
+        trace += [seen, np.array(reward)]
         if terminated or truncated:
             break
     env.close()

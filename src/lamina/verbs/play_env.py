@@ -71,21 +71,20 @@ def _split(table: Table, trained: Trained | None) -> EpisodeSplit:
 
 def _episode(split: EpisodeSplit, choose: Choose, table: Table) -> Ended:
     """Played to its end, shown as it goes."""
-    env = split.world.make(render=table.show is not None and split.world.draws_frames())
-    seen = spaces.read(env.reset(seed=split.seed_of(table.seed, draw=1))[0], split.spec)
-    total, length, over = 0.0, 0, False
+    env = split.opened(render=table.show is not None and split.world.draws_frames())
+    seen = env.begin(split.seed_of(table.seed, draw=1), 0)
+    total, over = 0.0, False
     goal: float | None = None
-    while not over and length < LONGEST:
-        if table.show is not None and env.render_mode:
-            table.show(env.render(), f"step {length}   return {total:.4g}" + ("" if goal is None else f"   goal {goal:.2f}"))
+    while not over and env.length < LONGEST:
+        if table.show is not None and env.draws:
+            table.show(env.frame(), f"step {env.length}   return {total:.4g}" + ("" if goal is None else f"   goal {goal:.2f}"))
         action = choose(seen[None])
         if action is None:
             break
-        observation, reward, terminated, truncated, info = env.step(action)
-        seen, over = spaces.read(observation, split.spec), bool(terminated or truncated)
-        total, length, goal = total + float(reward), length + 1, told_goal(info.get("goal"))
+        seen, reward, terminated, truncated, info = env.step(action)
+        total, goal, over = total + reward, told_goal(info.get("goal")), terminated or truncated
     env.close()
-    return Ended(total, length, goal, not over)
+    return Ended(total, env.length, goal, not over)
 
 
 def _agent(split: EpisodeSplit, trained: Trained) -> Choose:
