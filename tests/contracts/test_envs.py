@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -187,6 +188,55 @@ def test_what_is_not_as_gymnasium_has_it_is_refused_in_words(naughty: str, monke
         del gymnasium.registry["Naughty-v0"]
 
 
+PACKAGE = """
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+
+class Told(gym.Env):
+    observation_space = spaces.Dict({"at": spaces.Box(-1, 1, (2,), np.float32), "turn": spaces.Discrete(4), "mission": spaces.Text(20)})
+    action_space = spaces.Discrete(2)
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self.seen(), {}
+    def seen(self):
+        return {"at": self.np_random.uniform(-1, 1, 2).astype(np.float32), "turn": int(self.np_random.integers(4)), "mission": "go there"}
+    def step(self, action):
+        return self.seen(), 1.0, bool(self.np_random.random() < 0.3), False, {}
+
+class Words(Told):
+    observation_space = spaces.Text(20)
+    def seen(self):
+        return "go there"
+
+gym.register("Told-v0", Told)
+gym.register("Words-v0", Words)
+"""
+
+
+def test_the_ids_of_a_package_are_named_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "of_somebody.py").write_text(PACKAGE, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(UsageError, match="Those of a package are named with it"):
+        load("Told-v0", 0)
+    with caplog.at_level("INFO", logger="lamina"):
+        data = load("of_somebody:Told-v0", 0)
+    try:
+        assert data.spec.input.shape == (6,), "two numbers, and a one among four noughts"
+        assert "not seen of `of_somebody:Told-v0`: `mission`" in caplog.text
+        first = data.train.batch(torch.arange(5))["x"]
+        assert (first[:, 2:].sum(1) == 1).all() or (first[:, :4].sum(1) == 1).all()
+        with pytest.raises(UsageError, match="Did you mean `Told-v0`"):
+            load("of_somebody:Todl-v0", 0)
+        with pytest.raises(UsageError, match="a row of numbers holds"):
+            load("of_somebody:Words-v0", 0)
+    finally:
+        del gymnasium.registry["Told-v0"], gymnasium.registry["Words-v0"]
+    with pytest.raises(UsageError, match="the package `of_nobody`") as caught:
+        load("of_nobody:Told-v0", 0)
+    assert "pip install of_nobody" in caught.value.do
+
+
 def test_what_has_a_time_limit_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control: none of its episodes has ended after so many steps, and all end in the 40th."""
     monkeypatch.setattr(playing, "PATIENCE", 2)
@@ -207,7 +257,7 @@ def test_an_unknown_id_gives_the_nearest(wrong: str, near: str) -> None:
         load(wrong, 0)
 
 
-@pytest.mark.parametrize("wrong", ["CartPole-v99", "no_such_module:Game-v0", "NoSpace/Game-v0", "Zzzzzzz-v3"])
+@pytest.mark.parametrize("wrong", ["CartPole-v99", "NoSpace/Game-v0", "Zzzzzzz-v3"])
 def test_other_unknown_ids_are_refused_too(wrong: str) -> None:
     assert looks_like_id(wrong)
     with pytest.raises(UsageError, match="a known environment"):

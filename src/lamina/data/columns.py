@@ -13,9 +13,9 @@ import polars as pl
 import torch
 
 from lamina.core.errors import DataError, quoted
+from lamina.core.say import say
 from lamina.core.spec import Column, Table
 from lamina.data import cells as reading
-from lamina.data.report import say
 
 Kind = Literal["number", "category", "date", "left out"]
 PLAIN = 0.8  # share of the cells that must be numbers (dates) for a column of numbers (dates)

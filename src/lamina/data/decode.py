@@ -16,11 +16,11 @@ import torch
 
 from lamina.core.data import Refusal
 from lamina.core.errors import DataError
+from lamina.core.say import say
 from lamina.core.spec import Image
 from lamina.data.archives import BROKEN
 from lamina.data.files import Entry, Files, Load
 from lamina.data.pictures import read_picture
-from lamina.data.report import say
 
 AHEAD = 64  # files a thread that wait to be taken, so that an archive is not read into memory whole
 SECONDS = 4  # between lines of progress

@@ -21,12 +21,12 @@ import torch
 
 from lamina.core.data import Refusal
 from lamina.core.errors import LaminaError
+from lamina.core.say import say
 from lamina.core.spec import Image
 from lamina.data.decode import ReadPicture, decoded
 from lamina.data.files import Entry, Files
 from lamina.data.kept import DAMAGES
 from lamina.data.pictures import read_picture
-from lamina.data.report import say
 from lamina.data.sources import cache_folder
 
 FORMAT = 1

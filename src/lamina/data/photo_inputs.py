@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import torch
 
 from lamina.core.data import Account
+from lamina.core.say import say
 from lamina.core.spec import Image, Spec
 from lamina.data.decode import in_memory
 from lamina.data.files import Entry, Files
-from lamina.data.report import say
 
 
 def inputs(files: Files, pictures: Sequence[Entry], allow_refused: float, name: str, spec: Spec) -> tuple[list[str], torch.Tensor]:

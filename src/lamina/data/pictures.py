@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from lamina.core.errors import DataError
+from lamina.core.say import say
 from lamina.core.spec import Image
 from lamina.data import jpeg
 from lamina.data.fit import fitted
 from lamina.data.manner import bring, differs
-from lamina.data.report import say
 
 MOST_PIXELS = 100_000_000
 GREY = ("1", "L", "I;16", "I;16B", "I", "LA", "F")  # Pillow's names of modes

@@ -9,10 +9,10 @@ import polars as pl
 import torch
 
 from lamina.core.errors import DataError, quoted
+from lamina.core.say import say
 from lamina.core.spec import Table
 from lamina.data.cells import cleaned
 from lamina.data.columns import encoded, unseen
-from lamina.data.report import say
 from lamina.data.table_files import as_text
 
 

@@ -1,8 +1,8 @@
 """What an environment's spaces say in our terms: the spec, observations as arrays, actions in the environment's units.
 
 A box of numbers is read as a row; bytes of height x width x channels as a picture, channels first; whatever else (`Discrete`, `Dict`,
-`Tuple` ...) as Gymnasium flattens it, a discrete one as a one among noughts. Actions are one of several, or numbers within
-bounds, of which networks speak as -1 to 1.
+`Tuple` ...) as Gymnasium flattens it, a discrete one as a one among noughts, words left out. Actions are one of several, or numbers
+within bounds, of which networks speak as -1 to 1.
 """
 
 from collections.abc import Callable
@@ -17,11 +17,37 @@ Target = Actions | Controls
 MOST_CHANNELS = 48  # of what is taken for a picture: sixteen of three colours
 
 
-def flattened(env: Any) -> Any:
-    """The environment, with observations that are a box."""
+def flattened(env: Any, name: str) -> Any:
+    """The environment, with observations that are a box; UsageError for those that no row of numbers holds."""
     from gymnasium import spaces, wrappers
 
-    return env if isinstance(env.observation_space, spaces.Box) else wrappers.FlattenObservation(env)
+    if isinstance(env.observation_space, spaces.Box):
+        return env
+    if left_out := unseen(env.observation_space):
+        env = wrappers.FilterObservation(env, [key for key in env.observation_space if key not in left_out])
+    if not _of_numbers(env.observation_space):
+        raise UsageError("observations that a row of numbers holds", f"`{name}`: {env.observation_space}",
+                         "Wrap it so that they are a `Box`, or a `Dict` of such.")
+    return wrappers.FlattenObservation(env)
+
+
+def unseen(space: Any) -> tuple[str, ...]:
+    """Those observations of several that no row of numbers holds, as words, where there are others beside them."""
+    from gymnasium import spaces
+
+    if not isinstance(space, spaces.Dict):
+        return ()
+    found = tuple(key for key, one in space.items() if not _of_numbers(one))
+    return found if len(found) < len(space) else ()
+
+
+def _of_numbers(space: Any) -> bool:
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Dict | spaces.Tuple):
+        inner = space.values() if isinstance(space, spaces.Dict) else space
+        return all(_of_numbers(one) for one in inner)
+    return isinstance(space, spaces.Box | spaces.Discrete | spaces.MultiBinary | spaces.MultiDiscrete)
 
 
 def spec_of(env: Any, name: str) -> Spec:

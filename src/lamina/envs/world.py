@@ -3,10 +3,12 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lamina.core import config as knobs
-from lamina.core.errors import UsageError, missing_package, unknown
+from lamina.core.errors import UsageError, missing_package, quoted, unknown
+from lamina.core.say import say
 from lamina.core.spec import Spec
 from lamina.envs import ENVS, own_env, settings, spaces
 
@@ -40,7 +42,7 @@ class World:
             from lamina.envs.arrays import Single
 
             return Single(ours, "rgb_array" if render else None)
-        return spaces.flattened(self._seen_as_told(self._opened(render)))
+        return spaces.flattened(self._seen_as_told(self._opened(render)), self.name)
 
     def _opened(self, render: bool = False) -> Any:
         """One environment of others, as its author made it but for the settings that were chosen."""
@@ -72,7 +74,7 @@ class World:
 
     def is_atari(self) -> bool:
         """Whether it is a game of the Arcade Learning Environment."""
-        return self.name.startswith(ATARI)
+        return self.name.rpartition(":")[2].startswith(ATARI)
 
     def _made_by(self) -> tuple[Any, Mapping[str, Any]]:
         """What makes an environment of others, and what it is told by whoever registered it."""
@@ -80,14 +82,16 @@ class World:
             return own_env.maker(self.name), {}
         from gymnasium.envs.registration import load_env_creator
 
-        found = gymnasium().spec(self.name)
+        found = registered(self.name)
         made = load_env_creator(found.entry_point) if isinstance(found.entry_point, str) else found.entry_point
         return made, found.kwargs
 
     def spec(self) -> Spec:
-        """What is seen and what can be done."""
+        """What is seen and what can be done; says what is left out."""
         opened = self.make()
         found = spaces.spec_of(opened, self.name)
+        if left_out := spaces.unseen(opened.unwrapped.observation_space):
+            say(f"not seen of `{self.name}`: {quoted(left_out)}, which no row of numbers holds")
         opened.close()
         return found
 
@@ -98,14 +102,14 @@ class World:
             return ours.threshold
         if own_env.is_file(self.name):
             return None
-        found: float | None = gymnasium().spec(self.name).reward_threshold
+        found: float | None = registered(self.name).reward_threshold
         return found
 
     def has_limit(self) -> bool:
         """Whether its author said after how many steps an episode is cut off."""
         if own_env.is_file(self.name):
             return False
-        found = None if self.name in ENVS else gymnasium().spec(self.name)
+        found = None if self.name in ENVS else registered(self.name)
         return found is None or found.max_episode_steps is not None or "max_num_frames_per_episode" in found.kwargs
 
     def goal(self) -> str:
@@ -134,7 +138,7 @@ class World:
         """Whether Gymnasium steps many of it on arrays, as its author chose it."""
         if self.dynamics() is not None or own_env.is_file(self.name) or settings.chosen(self.config):
             return False
-        return gymnasium().spec(self.name).vector_entry_point is not None
+        return registered(self.name).vector_entry_point is not None
 
 
 def gymnasium() -> Any:
@@ -147,31 +151,45 @@ def gymnasium() -> Any:
 
 
 def looks_like_id(name: str) -> bool:
-    """Whether a data name is meant as a Gymnasium id, as `CartPole-v1`."""
+    """Whether a data name is meant as a Gymnasium id, as `CartPole-v1`, or `minigrid:MiniGrid-Empty-5x5-v0` of a package."""
     stem, _, version = name.rpartition("-v")
     return bool(stem) and version.isdigit()
 
 
-def _registered(name: str, render: bool, words: Mapping[str, Any]) -> Any:
-    """One environment by its Gymnasium id; unknown ids get the nearest known one."""
+def registered(name: str) -> Any:
+    """What Gymnasium knows of an id; a package makes its own known as it is imported. UsageError where there is none."""
+    package, colon, known = name.rpartition(":")
     gym = gymnasium()
+    if colon:
+        try:
+            import_module(package)
+        except ImportError as error:
+            raise UsageError(f"the package `{package}`", str(error), f"Install it, as with: pip install {package}.") from error
+    if known.startswith(ATARI):
+        _of_atari()
+    if known not in gym.registry:
+        more = "" if colon else "Those of a package are named with it: `minigrid:MiniGrid-Empty-5x5-v0`."
+        raise unknown("environment", known, list(gym.registry), more)
+    return gym.registry[known]
+
+
+def _registered(name: str, render: bool, words: Mapping[str, Any]) -> Any:
+    """One environment by its Gymnasium id."""
+    gym, _ = gymnasium(), registered(name)
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # frames are drawn without a screen
-    own = _of_atari() if name.startswith(ATARI) else {}  # frames are skipped where they are seen (envs/frames.py)
+    own = {"frameskip": 1} if name.rpartition(":")[2].startswith(ATARI) else {}  # frames are skipped where they are seen (envs/frames.py)
     try:
         drawn = {"render_mode": "rgb_array"} if render else {}  # an environment that draws nothing need not know the word
         return gym.make(name, disable_env_checker=True, **own, **words, **drawn)
-    except gym.error.DependencyNotInstalled as error:
-        do = "Install them, for example with pip install 'lamina[rl]'."
-        raise UsageError(f"the packages that `{name}` needs", str(error), do) from error
-    except (gym.error.Error, ModuleNotFoundError) as error:
-        raise unknown("environment", name, list(gym.registry)) from error
+    except (gym.error.DependencyNotInstalled, ModuleNotFoundError) as error:
+        do = "Install them; those of Gymnasium's classic and Box2D environments come with pip install 'lamina[rl]'."
+        raise UsageError(f"the packages that `{name}` needs", f"none of them: {error}", do) from error
 
 
-def _of_atari() -> dict[str, Any]:
-    """Atari's ids are made known by a package of their own; what each is told. UsageError where the package is missing."""
+def _of_atari() -> None:
+    """Make Atari's ids known, which a package of their own has; UsageError where it is missing."""
     try:
         import ale_py
     except ImportError as error:
         raise UsageError("the package `ale-py`, which has Atari's games", "no such package", "Install it: pip install ale-py.") from error
     gymnasium().register_envs(ale_py)
-    return {"frameskip": 1}

@@ -30,9 +30,9 @@ from lamina.core.data import Split
 from lamina.core.errors import UsageError
 from lamina.core.method import Learning, Pace
 from lamina.core.predictor import Predictor
+from lamina.core.say import say
 from lamina.core.spec import Moves, Spec
 from lamina.core.task import Predicting
-from lamina.data.report import say
 from lamina.envs.games.arena import match, searching
 from lamina.envs.games.game import seen
 from lamina.envs.games.game_split import GameSplit

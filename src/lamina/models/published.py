@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from lamina.data.report import say
+from lamina.core.say import say
 from lamina.data.sources import Source, fetch, package_member
 from lamina.models.weights import parse
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from lamina.core.errors import UsageError, quoted
 from lamina.core.events import Event
 from lamina.core.run import Run
-from lamina.data.report import say
+from lamina.core.say import say
 from lamina.envs.episodes import EpisodeSplit
 from lamina.envs.vector import Record
 from lamina.oversight.goal import Alarm, GoalWatch

@@ -11,8 +11,8 @@ from typing import Any
 from lamina.core.data import Data
 from lamina.core.errors import DataError, UsageError
 from lamina.core.run import replace as write
+from lamina.core.say import say
 from lamina.core.spec import Classes
-from lamina.data.report import say
 from lamina.oversight import label_errors
 from lamina.oversight.columns import Cells
 from lamina.oversight.features import Features

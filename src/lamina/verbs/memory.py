@@ -15,7 +15,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from lamina.core import device as machine
 from lamina.core import rng
 from lamina.core.errors import TrainingError, UsageError
-from lamina.data.report import say
+from lamina.core.say import say
 from lamina.envs.episodes import EpisodeSplit
 from lamina.envs.games.game_split import GameSplit
 from lamina.optim.learner import Learner

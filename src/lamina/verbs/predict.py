@@ -14,12 +14,12 @@ import torch
 from lamina.core import config as knobs
 from lamina.core.errors import DataError, UsageError
 from lamina.core.predictions import Drawable, Episode, Forecast, Picture, Prediction, Regions, Translation
+from lamina.core.say import say
 from lamina.core.spec import Boxes, Input, Mask, Tags
 from lamina.data.archives import is_archive
 from lamina.data.film import is_film
 from lamina.data.inputs import read_all, read_one
 from lamina.data.pictures import ENDINGS
-from lamina.data.report import say
 from lamina.envs.games.opening import looks_like_game
 from lamina.oversight.why import Why, of_scene, why
 from lamina.verbs.data import reader

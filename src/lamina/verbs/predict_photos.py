@@ -12,10 +12,10 @@ import torch
 
 from lamina.core.errors import DataError
 from lamina.core.predictions import Objects, Regions
+from lamina.core.say import say
 from lamina.core.spec import Image, Mask
 from lamina.data.film import Film, Writer
 from lamina.data.inputs import Photo, read_photo
-from lamina.data.report import say
 from lamina.tasks.segment import regions
 from lamina.verbs.trained import Trained
 

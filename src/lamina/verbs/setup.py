@@ -13,10 +13,10 @@ from lamina.core import rng
 from lamina.core.data import Data
 from lamina.core.errors import UsageError, quoted
 from lamina.core.method import Method, SemiSupervised
+from lamina.core.say import say
 from lamina.core.speaker import Speaker
 from lamina.core.spec import Spec
 from lamina.core.task import Choice, Task
-from lamina.data.report import say
 from lamina.methods import METHODS
 from lamina.models import MODELS
 from lamina.models.tiled import Tiled

@@ -13,9 +13,9 @@ from lamina.core.config import config_of, told
 from lamina.core.data import Data
 from lamina.core.errors import DataError, UsageError
 from lamina.core.run import Run
+from lamina.core.say import say
 from lamina.core.spec import Spec
 from lamina.core.task import Choice
-from lamina.data.report import say
 from lamina.models import MODELS, weights
 from lamina.models.published import at_hand, published
 from lamina.nn.scaled import Scaled

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from lamina.core import config as knobs
 from lamina.core.data import Data
+from lamina.core.say import say
 from lamina.data.readers.table import Config as TableConfig
 from lamina.data.readers.table import TableReader
-from lamina.data.report import say
 from lamina.data.sources import Source, fetch, package_member
 
 VEGA = "vega_datasets==0.9.0", "3d7c63917be6ca9b154b565f4779a31fedce57b01b5b9d99d8a34a7608062a1d", "vega_datasets/_data/"

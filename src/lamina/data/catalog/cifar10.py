@@ -15,9 +15,9 @@ from PIL import Image as pil
 
 from lamina.core import config as knobs
 from lamina.core.data import Data
+from lamina.core.say import say
 from lamina.core.spec import Classes, Image, Spec
 from lamina.data.arrays import ArraySplit, Given, cut
-from lamina.data.report import say
 from lamina.data.sources import Source, download, fetch, npm_members, unpacked
 
 PINS = {

@@ -26,12 +26,12 @@ from lamina.core import rng
 from lamina.core.config import knob
 from lamina.core.data import Account, Data
 from lamina.core.errors import DataError
+from lamina.core.say import say
 from lamina.core.spec import Boxes, Image, Mask, Spec
 from lamina.data.box_split import BoxSplit, Objects, rarest
 from lamina.data.catalog import mnist
 from lamina.data.mask_classes import drawn_in
 from lamina.data.mask_split import MaskSplit
-from lamina.data.report import say
 
 SIDE, MOST = 128, 6  # pixels of a picture; digits in it for which there are enough in MNIST
 SIZES = {"train": 8000, "valid": 400, "test": 600}

@@ -9,11 +9,11 @@ import gzip
 
 from lamina.core import config as knobs
 from lamina.core.data import Data
+from lamina.core.say import say
 from lamina.core.spec import Classes, Spec
 from lamina.data.arrays import Given, cut
 from lamina.data.idx import rows
 from lamina.data.manner import manner_of
-from lamina.data.report import say
 from lamina.data.sources import Source, download, fetch
 
 PINS = {

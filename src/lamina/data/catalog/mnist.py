@@ -12,11 +12,11 @@ import numpy as np
 
 from lamina.core import config as knobs
 from lamina.core.data import Data
+from lamina.core.say import say
 from lamina.core.spec import Classes, Spec
 from lamina.data.arrays import Given, cut
 from lamina.data.idx import rows, to_idx
 from lamina.data.manner import manner_of
-from lamina.data.report import say
 from lamina.data.sources import MOST_BYTES, Source, download, fetch, package_member
 from lamina.data.unpickle import arrays
 

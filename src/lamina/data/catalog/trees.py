@@ -16,11 +16,11 @@ from PIL import Image as pil
 
 from lamina.core import config as knobs
 from lamina.core.data import Account, Data
+from lamina.core.say import say
 from lamina.core.spec import Boxes, Image, Spec
 from lamina.data.box_files.voc import CORNERS, parsed
 from lamina.data.box_split import BoxSplit, Objects
 from lamina.data.fit import fitted, placement
-from lamina.data.report import say
 from lamina.data.sources import Source, fetch, package_members
 
 LARGE, OTHER = "2019_YELL_2_528000_4978000_image_crop2", "2019_YELL_2_541000_4977000_image_crop"

@@ -11,6 +11,7 @@ from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.data import Account, Data, Refusal
 from lamina.core.errors import quoted
+from lamina.core.say import say
 from lamina.core.spec import Boxes, Image, Mask, Spec
 from lamina.data import box_files
 from lamina.data.archives import files_of, holds
@@ -24,7 +25,6 @@ from lamina.data.photo_cache import Photos, fingerprint
 from lamina.data.photo_inputs import inputs
 from lamina.data.pictures import ENDINGS
 from lamina.data.readers.outlines import OutlineReader
-from lamina.data.report import say
 from lamina.data.scene_cut import cut_scenes, decoded
 from lamina.data.scene_size import canvas_of_boxes, size_told
 

@@ -11,10 +11,10 @@ from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.data import Data, Split
 from lamina.core.errors import DataError
+from lamina.core.say import say
 from lamina.core.spec import Spec, Text, Tokens
 from lamina.data import corpus, word_corpus, word_tests
 from lamina.data.corpus_files import corpus_at, is_text
-from lamina.data.report import say
 from lamina.data.tokens import Unit, tokenizer
 from lamina.data.word_tests import WordTestSplit
 

@@ -11,6 +11,7 @@ from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.data import Account, Data
 from lamina.core.errors import DataError, quoted
+from lamina.core.say import say
 from lamina.core.spec import Image, Mask, Spec
 from lamina.data import mask_pairs
 from lamina.data.archives import files_of, holds
@@ -23,7 +24,6 @@ from lamina.data.mask_split import MaskSplit
 from lamina.data.photo_cache import Photos, fingerprint, photos
 from lamina.data.photo_inputs import inputs
 from lamina.data.pictures import ENDINGS
-from lamina.data.report import say
 from lamina.data.scene_cut import cut_scenes, decoded
 from lamina.data.scene_size import canvas_of_masks, size_told
 from lamina.data.unlabelled import Unlabelled

@@ -13,12 +13,12 @@ from torch.nn.utils.rnn import pad_sequence
 from lamina.core.config import knob
 from lamina.core.data import Account, Data
 from lamina.core.errors import DataError
+from lamina.core.say import say
 from lamina.core.spec import FILL, Spec
 from lamina.data import pair_files, pairs, text_tables
 from lamina.data.inputs import read_one
 from lamina.data.pair_split import PairSplit
 from lamina.data.pairs import Pairs
-from lamina.data.report import say
 
 
 class Config(pairs.Config):

@@ -14,10 +14,10 @@ import torch
 from lamina.core.config import knob
 from lamina.core.data import Account, Data, Refusal
 from lamina.core.errors import DataError, UsageError, unknown
+from lamina.core.say import say
 from lamina.core.spec import Series, Spec
 from lamina.data import cells as reading
 from lamina.data import series, text_tables
-from lamina.data.report import say
 from lamina.data.series import Told
 from lamina.data.sheet import Sheet
 from lamina.data.table_files import digest_of, is_table, open_sheet

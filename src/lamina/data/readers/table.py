@@ -17,6 +17,7 @@ from lamina.core import config as knobs
 from lamina.core.config import knob
 from lamina.core.data import Account, Data, Refusal
 from lamina.core.errors import DataError, unknown
+from lamina.core.say import say
 from lamina.core.spec import Column, Numbers, Spec, Table, Vector
 from lamina.data import answers as asking
 from lamina.data import cells as reading
@@ -24,7 +25,6 @@ from lamina.data import columns as columns_of
 from lamina.data.answers import Answers, Question
 from lamina.data.arrays import ArraySplit, Given, cut
 from lamina.data.columns import Meaning
-from lamina.data.report import say
 from lamina.data.sheet import Sheet
 from lamina.data.table_files import digest_of, is_table, open_sheet
 

@@ -14,12 +14,12 @@ from torch.nn.utils.rnn import pad_sequence
 from lamina.core.config import knob
 from lamina.core.data import Account, Data, Refusal
 from lamina.core.errors import DataError
+from lamina.core.say import say
 from lamina.core.spec import FILL, Spec
 from lamina.data import tags
 from lamina.data.inputs import read_one
 from lamina.data.layout import by_part
 from lamina.data.pair_files import lines_of
-from lamina.data.report import say
 from lamina.data.tags import Tagged, TagSplit
 
 ENDINGS = (".conll", ".conllu", ".iob", ".tags")

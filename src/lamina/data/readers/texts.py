@@ -13,6 +13,7 @@ import torch
 from lamina.core.config import knob
 from lamina.core.data import Account, Data, Refusal
 from lamina.core.errors import DataError
+from lamina.core.say import say
 from lamina.core.spec import Classes, Spec, Target, Text
 from lamina.data import answers as asking
 from lamina.data import text_files, text_tables, texts
@@ -20,7 +21,6 @@ from lamina.data.archives import files_of, is_archive
 from lamina.data.files import Entry
 from lamina.data.layout import label_among, places
 from lamina.data.pictures import ENDINGS as PICTURES
-from lamina.data.report import say
 from lamina.data.text_split import TextSplit
 from lamina.data.text_tables import TextTable
 from lamina.data.texts import Labelled

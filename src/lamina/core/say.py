@@ -1,4 +1,4 @@
-"""How the data room says what it does while it reads: to the `lamina` logger, shown on the terminal."""
+"""How any room says what it does on the way: to the `lamina` logger, shown on the terminal."""
 
 import logging
 
