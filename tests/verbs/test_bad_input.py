@@ -7,7 +7,9 @@ import subprocess
 import sys
 import zlib
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -295,3 +297,27 @@ def test_what_cannot_be_read_in_a_folder_is_said_and_the_rest_answered(shown: Pa
     assert "refused" in done.output
     assert "bad.png" in done.output
     refused(lamina("predict", shown, tmp_path / "bad.png"), "bad.png")
+
+
+@pytest.fixture(scope="module")
+def acted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("acted") / "run"
+    assert lamina("train", "bandit", "steps=64", "envs=2", "horizon=8", "valid_steps=64", "--out", folder).exit_code == 0
+    return folder
+
+
+@pytest.mark.parametrize("names", ["trap.py", "trap.py:Trap", "trap:Trap-v0", "json:Trap-v0"])
+def test_what_a_strangers_run_names_is_not_executed(acted: Path, names: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a file that comes with it, nor a package that has nothing to do with environments."""
+    (tmp_path / "trap.py").write_text("import pathlib\npathlib.Path('sprung').touch()\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    copytree(acted, "run")
+    told = json.loads(Path("run/config.json").read_text(encoding="utf-8"))
+    Path("run/config.json").write_text(json.dumps({**told, "data": names, "own_file": None}), encoding="utf-8")
+    for words in (("evaluate", "run"), ("play", "run"), ("look", "run"), ("train", "--resume", "run")):
+        refused(lamina(*words), "runs only where you name it" if ".py" in names else "made for Gymnasium")
+    assert not Path("sprung").exists()
+    import_module("trap")
+    del sys.modules["trap"]
+    assert Path("sprung").exists(), "negative control: it would have been seen"

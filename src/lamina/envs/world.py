@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import packages_distributions, requires
 from typing import TYPE_CHECKING, Any
 
 from lamina.core import config as knobs
@@ -171,6 +172,20 @@ def registered(name: str) -> Any:
         more = "" if colon else "Those of a package are named with it: `minigrid:MiniGrid-Empty-5x5-v0`."
         raise unknown("environment", known, list(gym.registry), more)
     return gym.registry[known]
+
+
+def refuse_strange(name: str) -> None:
+    """UsageError where an id that a run names, and nobody at the keyboard, would import a package that is not made for Gymnasium."""
+    package = name.rpartition(":")[0]
+    if package and not _for_gymnasium(package):
+        raise UsageError("an installed package that is made for Gymnasium, as the run names one to import", f"`{package}`",
+                         "A run may be a stranger's: train anew with what you trust.")
+
+
+def _for_gymnasium(package: str) -> bool:
+    """Whether an installed distribution holds the package and needs Gymnasium."""
+    names = packages_distributions().get(package, ())
+    return any(line.lower().startswith("gymnasium") for name in names for line in requires(name) or ())
 
 
 def _registered(name: str, render: bool, words: Mapping[str, Any]) -> Any:

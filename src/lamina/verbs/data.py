@@ -16,7 +16,7 @@ from lamina.envs import ENVS, own_env
 from lamina.envs import episodes as envs
 from lamina.envs.games import GAMES, as_data
 from lamina.envs.games.opening import looks_like_game
-from lamina.envs.world import World, looks_like_id
+from lamina.envs.world import World, looks_like_id, refuse_strange
 
 
 def load_data(name: str, config: knobs.Config | Mapping[str, Any], seed: int, task: str = "") -> Data:
@@ -40,6 +40,16 @@ def load_data(name: str, config: knobs.Config | Mapping[str, Any], seed: int, ta
 def is_environment(name: str) -> bool:
     """Whether a word means something to act in: one of ours, a Gymnasium id, a class in a person's own file."""
     return name in ENVS or looks_like_id(name) or own_env.is_file(name)
+
+
+def _refuse_code(name: str) -> None:
+    """UsageError where the data that a run names would be executed: a run may be a stranger's."""
+    file = next((word for word in (name, name.rpartition(":")[0]) if word.endswith(".py")), "")
+    if file:
+        raise UsageError(f"the file `{Path(file).name}`, as code runs only where you name it", f"a run of `{name}` alone",
+                         f"Name it too: lamina evaluate RUN {name}, lamina train {name} --resume RUN.")
+    if is_environment(name):
+        refuse_strange(name)
 
 
 def told_task(config_class: type[knobs.Config], task: str) -> dict[str, str]:
@@ -71,10 +81,8 @@ def reader(path: Path, values: Mapping[str, Any], spec: Spec) -> Reader:
 def data_of_run(described: Mapping[str, Any], named: str = "") -> Data:
     """The data that a run was made of, loaded again; RunError where the files behind them are not what they were. `named`: the file of the
     user's own code that the run is of, which is executed only where it is named."""
-    own = described.get("own_file")
-    if own and not named:
-        raise UsageError(f"the file of `{own['name']}`, as your code runs only where you name it", f"a run of `{own['file']}` alone",
-                         f"Name it too: lamina evaluate RUN {own['file']}, lamina train {own['file']} --resume RUN.")
+    if not named:
+        _refuse_code(described["data"])
     data = load_data(named or described["data"], described["configs"]["data"], described["data_seed"], described["task"])
     if data.fingerprint != described.get("fingerprint", ""):
         raise RunError(f"the files in `{described['data']}` as they were when the run began", "files that were added, removed or changed",
