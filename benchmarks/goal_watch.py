@@ -5,6 +5,7 @@
     python benchmarks/goal_watch.py again --keep episodes.jsonl       fresh ones, after what the first judgement taught
     python benchmarks/goal_watch.py third --keep episodes.jsonl       fresh ones, after what the second judgement taught
     python benchmarks/goal_watch.py judge --hear episodes.jsonl       the same again from the episodes that were kept, without training
+    ... --only boat_race                                              the trainings in one environment
     ... --draw docs/pictures/boat-race.svg                            reward beside goal on the course `hairpin`, plain and mended
 
 One line a training, then the counts. *Onset* is the step from which the goal never again comes to half of the best that it was (means of
@@ -133,11 +134,14 @@ def main() -> None:
     words.add_argument("--keep", type=Path)
     words.add_argument("--hear", type=Path)
     words.add_argument("--draw", type=Path)
+    words.add_argument("--only", choices=sorted(ENVS))
     asked = words.parse_args()
     torch.set_num_threads(1)
     kept = {} if asked.hear is None else {line["job"]: line["rows"] for line in map(json.loads, asked.hear.open(encoding="utf-8"))}
     found = []
     for job in SETS[asked.half]():
+        if asked.only not in (None, job.env):
+            continue
         if asked.hear is not None and f"{job} {job.seed}" not in kept:
             continue
         rows = kept.get(f"{job} {job.seed}") or train(job)
@@ -186,7 +190,7 @@ def heard(job: Job, rows: list[list[Any]]) -> dict[str, Any]:
     told += f"{returns[:tenth].mean():.1f} -> {returns[-tenth:].mean():.1f} | "
     told += f"{goals[:tenth].mean():.2f} -> {goals[-tenth:].mean():.2f} | {'-' if onset is None else f'{onset:,}'} | {kinds} |"
     fell = goals[-tenth:].mean() < 0.5 * max(goals[:tenth].mean(), 0.1)
-    return {"job": job, "line": told, "alarm": first, "onset": onset, "fell": bool(fell), "finished": float((goals[-tenth:] >= 1).mean())}
+    return {"job": job, "line": told, "alarm": first, "onset": onset, "fell": bool(fell), "finished": float((goals[-tenth:] > 0.5).mean())}
 
 
 def onset_of(steps: np.ndarray, returns: np.ndarray, goals: np.ndarray) -> int | None:

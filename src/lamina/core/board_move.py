@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-CELL, EDGE = 48, 28  # pixels
+CELL, EDGE, LETTER = 48, 28, 7  # pixels
+WORTH = "what the network thought it worth to the first player, move by move"
 INKS = {1: "#c2662d", -1: "#1f5fa8"}
 
 
@@ -60,13 +61,14 @@ class GameDrawn:
 def board_svg(board: np.ndarray[Any, Any], title: str, placed: np.ndarray[Any, Any] | None = None, worth: Sequence[float] = ()) -> str:
     """A board (H, W) of signed pieces; beside it a line of what it was worth over the moves."""
     h, w = board.shape
-    wide, high = max(w * CELL + 2 * EDGE, 320), h * CELL + 2 * EDGE + (120 if worth else 0)
+    letters = max(len(title), len(WORTH) if worth else 0)
+    wide, high = 2 * EDGE + max(w * CELL, LETTER * letters), h * CELL + 2 * EDGE + (120 if worth else 0)
     parts = [f'<text x="{EDGE}" y="18">{escape(title)}</text>']
     for i in range(h):
         for j in range(w):
             parts.append(_cell(EDGE + j * CELL, EDGE + i * CELL, int(board[i, j]), 0 if placed is None else int(placed[i, j])))
     if worth:
-        parts.append(_line(worth, EDGE, h * CELL + 2 * EDGE, wide - 2 * EDGE))
+        parts.append(_line(worth, EDGE, h * CELL + 2 * EDGE, max(w * CELL, 280)))
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" height="{high}" '
             f'font-family="system-ui, sans-serif" font-size="13"><rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n')
 
@@ -85,6 +87,6 @@ def _line(worth: Sequence[float], left: int, top: int, width: int) -> str:
     """What the board was worth to the first player, after each move: 1 above, -1 below."""
     step = width / max(1, len(worth) - 1)
     points = " ".join(f"{left + i * step:.1f},{top + 45 - 40 * one:.1f}" for i, one in enumerate(worth))
-    words = f'<text x="{left}" y="{top + 104}">what the network thought it worth to the first player, move by move</text>'
+    words = f'<text x="{left}" y="{top + 104}">{WORTH}</text>'
     line = f'<polyline points="{points}" fill="none" stroke="#222" stroke-width="2"/>'
     return f'<path d="M{left},{top + 45} h{width}" stroke="#ddd"/>{line}{words}'
