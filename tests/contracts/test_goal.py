@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from lamina.core.errors import UsageError
 from lamina.envs import ENVS
-from lamina.envs.arrays import Many
+from lamina.envs.arrays import Many, advance
 from lamina.envs.boat_race import BoatRace
 from lamina.envs.boat_race import Config as Race
 from lamina.envs.places import Places
@@ -130,6 +131,21 @@ def test_what_not_all_tell_is_left_out() -> None:
     block = block_of([Record(1.0, 3, 0.5, {"a": 1.0}), Record(2.0, 5, float("nan"), {"b": 1.0})], 8)
     assert set(block.means) == {"return", "length", "part:a", "part:b"}
     assert block.means["part:a"].value == 0.5
+
+
+@pytest.mark.parametrize("shape", ["bay", "snake", "hairpin", "delta", "hook"])
+def test_who_goes_straight_on_finishes_late_and_who_steers_in_time(shape: Any) -> None:
+    race = BoatRace(Race(shape=shape))
+    for act, late in ((lambda seen: np.ones(len(seen), np.int64), True), (race.scripted["racer"], False)):
+        state = race.begin(np.arange(8, dtype=np.uint64))
+        goal, length = np.zeros(8), np.zeros(8)
+        for step in range(1, race.longest + 1):
+            told, _ = advance(race, state, act(race.observe(state)))
+            over = told.ended & (length == 0)
+            goal[over], length[over] = told.goal[over], step
+        assert (length > 0).all(), "each has finished"
+        assert goal == pytest.approx((1 + np.minimum(race.course.length / length, 1)) / 2)
+        assert (goal < 0.95).all() if late else (goal > 0.99).all()
 
 
 def went(act: str) -> list[tuple[float, float]]:

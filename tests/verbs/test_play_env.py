@@ -42,7 +42,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_an_environment_is_steered_by_lines() -> None:
     straight = told("play", "boat_race", given="1x400\n")
-    assert (straight["by"], straight["goal"], straight["left"]) == ("you", 1.0, False)
+    assert (straight["by"], straight["left"]) == ("you", False)
+    assert 0.5 < straight["goal"] < 1, "it has finished, and not fast"
     assert straight == told("play", "boat_race", given="straight on\n" * 400)
     assert told("play", "boat_race", "--seed", "1", given="1x400\n")["environment"] == "boat_race"
     assert told("play", "boat_race", "shape=hook", given="1x400\n") != straight
@@ -70,7 +71,7 @@ def test_a_runs_agent_is_watched_and_its_place_taken(run: Path) -> None:
     assert kept[0]["return"] == first["return"]
     assert len(kept) == 2
     result = json.loads((run / "result.json").read_text())
-    assert result["baselines"]["you"]["metrics"]["goal_mean"] == 1.0
+    assert result["baselines"]["you"]["metrics"]["goal_mean"] == pytest.approx(sum(one["goal"] for one in kept) / 2)
     assert ">you<" in (run / "report.html").read_text()
 
 
