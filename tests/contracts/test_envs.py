@@ -16,7 +16,7 @@ from lamina.core.spec import Actions, Controls, Image
 from lamina.envs import greedy as playing
 from lamina.envs import spaces
 from lamina.envs.episodes import EPISODES, EpisodeSplit, load
-from lamina.envs.greedy import always, play_all, play_one
+from lamina.envs.greedy import always, play_all, play_one, played
 from lamina.envs.vector import Envs
 from lamina.envs.world import World, looks_like_id
 
@@ -186,6 +186,27 @@ def test_what_is_not_as_gymnasium_has_it_is_refused_in_words(naughty: str, monke
         assert do in caught.value.do
     finally:
         del gymnasium.registry["Naughty-v0"]
+
+
+class Reused(Walk):
+    """Shows one and the same array, written over."""
+
+    def seen(self) -> np.ndarray:
+        self.shown = getattr(self, "shown", np.zeros((2, 3), np.float32))
+        self.shown[:] = self.place
+        return self.shown
+
+
+def test_an_array_that_is_written_over_is_read_as_it_was() -> None:
+    register("Reused-v0", Reused, max_episode_steps=3)
+    try:
+        envs = Envs(split_of("Reused-v0"), 1)
+        cut = [envs.step(np.array([1]))[2] for _ in range(3)][-1]
+        assert cut[0][1].tolist() == [3.0] * 6 or cut[0][1].tolist() == [4.0] * 6, "where it was cut off, not where the next one begins"
+        steps = list(played(always(np.array(1)), split_of("Reused-v0"), 0, 0))
+        assert len({float(step.seen[0]) for step in steps}) == 3
+    finally:
+        del gymnasium.registry["Reused-v0"]
 
 
 PACKAGE = """

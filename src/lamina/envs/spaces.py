@@ -74,11 +74,11 @@ Read = Callable[[Any], np.ndarray]  # an observation as it comes -> (C, H, W) ui
 
 
 def reader(spec: Spec) -> Read:
-    """How observations are read; ValueError for one of another shape."""
+    """How observations are read, each into its own array, as an environment may write the next over it; ValueError for another shape."""
     shape = spec.input.shape
     if isinstance(spec.input, Image):
-        return lambda observation: np.ascontiguousarray(np.asarray(observation, np.uint8).transpose(2, 0, 1)).reshape(shape)
-    return lambda observation: np.asarray(observation, np.float32).reshape(shape)
+        return lambda observation: np.asarray(observation, np.uint8).transpose(2, 0, 1).copy().reshape(shape)
+    return lambda observation: np.array(observation, np.float32).reshape(shape)
 
 
 def in_units(actions: np.ndarray, target: Any, shape: tuple[int, ...]) -> np.ndarray:
