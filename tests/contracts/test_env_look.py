@@ -93,6 +93,11 @@ def test_an_environment_without_a_seed(tmp_path: Path) -> None:
     assert "at the beginning of episode 0" in said(found, "it takes no seed")
 
 
+def test_what_throws_as_it_is_played_twice_is_found_too(tmp_path: Path) -> None:
+    text = WHOLE.replace("super().reset(seed=seed)", "super().reset(seed=seed)\n        assert seed != 1, 'not that one'")
+    assert "`AssertionError: not that one`" in said(lamina.look(str(written(tmp_path, text))), "it throws")
+
+
 def test_ours_are_looked_at_with_their_knobs() -> None:
     found = lamina.look("traps", kind="idle", healthy="true")
     assert found.questions[0].command == "lamina train traps kind=idle healthy=true"

@@ -10,7 +10,7 @@ from lamina.core.data import Data
 from lamina.core.spec import Image
 from lamina.envs.episodes import EpisodeSplit
 from lamina.envs.greedy import Act, play_all, scripted
-from lamina.envs.guarded import TAKE_SEED
+from lamina.envs.guarded import TAKE_SEED, Faulty
 from lamina.metrics.intervals import of_mean
 from lamina.oversight import page
 from lamina.oversight.env_trial import EACH_SECONDS, ENDLESS, EPISODES, Fault, Trial, policies, repeats, try_out
@@ -111,7 +111,10 @@ def _faults(faults: list[Fault]) -> list[Problem]:
 
 def _not_repeating(split: EpisodeSplit) -> list[Problem]:
     """Whether what happens follows from seed and actions."""
-    same, other = repeats(split)
+    try:
+        same, other = repeats(split)
+    except Faulty as error:
+        return _faults([Fault(error.kind, error.where)])
     if not same:
         means = "From the same seed and actions something else came: a stopped run cannot be resumed exactly, and no figure repeats."
         return [Problem("an episode does not repeat", "serious", 1, means, "Draw from `self.np_random` alone.")]
