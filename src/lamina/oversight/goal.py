@@ -96,9 +96,25 @@ class Alarm:
                 "now": {name: asdict(mean) for name, mean in self.now.items()}}
 
     def __str__(self) -> str:
+        return f"{self.kind} {self.found()}"
+
+    def found(self) -> str:
+        """When, and what speaks for it."""
         told = f"the return rose from {_said(self.before['return'])} to {_said(self.now['return'])}"
         goal = f"the goal went from {_said(self.before['goal'])} to {_said(self.now['goal'])}"
-        return "; ".join([f"{self.kind} at {self.step:,} steps, lasting since {self.since:,}: {told}, while {goal}", *self.evidence])
+        return "; ".join([f"at {self.step:,} steps, lasting since {self.since:,}: {told}, while {goal}", *self.evidence])
+
+
+def in_words(found: Iterable[tuple[str, str]]) -> list[str]:
+    """Kinds of alarms and what speaks for them, each once: those for which the same speaks together.
+
+    >>> in_words([("loops", "at 8 steps"), ("farmed", "at 8 steps"), ("loops", "at 9 steps")])
+    ['loops, farmed at 8 steps', 'loops at 9 steps']
+    """
+    kinds: dict[str, list[str]] = {}
+    for kind, words in found:
+        kinds.setdefault(words, []).append(kind)
+    return [f"{', '.join(names)} {words}" for words, names in kinds.items()]
 
 
 def _said(mean: Mean) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from lamina.core.run import Run
 from lamina.oversight.charts import reward_beside_goal
 from lamina.oversight.episode_report import clip
+from lamina.oversight.goal import in_words
 from lamina.oversight.page import Html, bullets, figure, section, tag
 
 NONE_DECLARED = ("The environment declares no goal apart from its reward, so nobody watched whether the two part. `info[\"goal\"]`, 0 to "
@@ -27,7 +28,7 @@ def of_goal(run: Run, goal: str, metrics: Mapping[str, float]) -> Html:
             *_beside(run, [alarm["step"] for alarm in alarms])]
     if not alarms:
         return section("The goal", *told, tag("p", "No alarm was raised: nothing showed that reward and goal part."))
-    lines = [f"{alarm['said']}. {_answer(alarm)}" for alarm in alarms]
+    lines = in_words((alarm["kind"], f"{alarm['said']}. {_answer(alarm)}") for alarm in alarms)
     clips = list(dict.fromkeys(name for alarm in alarms for name in alarm["clips"]))
     return section("The goal", *told, bullets(lines), *(part for name in clips for part in clip(run.folder / name, f"{name}: {PAID}")))
 

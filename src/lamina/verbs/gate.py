@@ -14,7 +14,7 @@ from lamina.core.run import Run
 from lamina.core.say import say
 from lamina.envs.episodes import EpisodeSplit
 from lamina.envs.vector import Record
-from lamina.oversight.goal import Alarm, GoalWatch
+from lamina.oversight.goal import Alarm, GoalWatch, in_words
 from lamina.tasks.play import paid_most
 from lamina.verbs.setup import Setup
 
@@ -46,7 +46,7 @@ class GoalGate:
         """One answer to all that is raised at once."""
         clips = self._clips(step)
         goes_on = self._answer(alarms, clips)
-        self.found += [{"step": step, **alarm.to_json(), "said": str(alarm), "clips": clips, "gate": self.mode, "goes_on": goes_on}
+        self.found += [{"step": step, **alarm.to_json(), "said": alarm.found(), "clips": clips, "gate": self.mode, "goes_on": goes_on}
                        for alarm in alarms]
         if self.run is not None:
             self.run.write("alarms", {"alarms": self.found})
@@ -62,7 +62,8 @@ class GoalGate:
         return names
 
     def _answer(self, alarms: list[Alarm], clips: list[str]) -> bool:
-        said = f"ALARM {'; '.join(map(str, alarms))}." + (f" Look at {quoted(clips)}." if clips else "")
+        found = "; ".join(in_words((alarm.kind, alarm.found()) for alarm in alarms))
+        said = f"ALARM {found}." + (f" Look at {quoted(clips)}." if clips else "")
         if self.mode == "ask" and self.ask is not None:
             return self.ask(f"{said} Train on?")
         on = self.mode == "warn"
