@@ -63,7 +63,7 @@ class Match:
         solved, cells = data.test.solved, data.test.game.cells.shape[1]
         words: dict[str, Any] = {} if solved is None else {"monitor": "optimal_moves"}
         if cells <= SMALL:
-            words |= {"channels": 32, "blocks": 2, "simulations": 32, "opening": 5, "ema": 0.99, "half_life": 4.0}
+            words |= {"iterations": 250, "channels": 32, "blocks": 2, "simulations": 32, "opening": 5, "ema": 0.99, "half_life": 4.0}
             return Choice("board_resnet", "alphazero", words, until={} if solved is None else {"optimal_moves": 1.0, "optimal_raw": 0.99})
         words |= {"iterations": 500, "games": 256, "simulations": 32, "cheap": 0.5, "cheap_simulations": 8, "opening": 10}
         words |= {"temperature": 0.5, "passes": 3.0, "ema": 0.99}
