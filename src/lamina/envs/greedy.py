@@ -11,7 +11,7 @@ from lamina.core.predictions import Episode
 from lamina.core.spec import Actions, Controls, Image, Vector
 from lamina.envs import spaces
 from lamina.envs.episodes import EpisodeSplit
-from lamina.envs.guarded import FINITE, fault
+from lamina.envs.guarded import fault, not_finite
 from lamina.envs.vector import Record, told_goal
 from lamina.envs.world import gymnasium
 
@@ -99,7 +99,7 @@ def _one_by_one(act: Act, split: EpisodeSplit, draw: int, count: int) -> list[Re
             over[i] = terminated or truncated
             sums.tell(int(i), info.get("goal"), info.get("parts", {}))
             if not math.isfinite(reward[i] + float(seen[i].sum())):
-                raise fault(split.world, FINITE, "NaN or infinity", (step, int(i)))
+                raise not_finite(split.world, step, int(i))
         sums.add(reward, over)
         if not sums.going.any():
             break

@@ -10,7 +10,6 @@ from lamina.envs import own_env, spaces
 from lamina.envs.world import World
 
 SEED = "unexpected keyword argument 'seed'"  # of what is thrown where there is no place for it
-FINITE = "finite observations and rewards"
 TAKE_SEED = "Write `reset(self, *, seed=None, options=None)`, call `super().reset(seed=seed)`, draw from `self.np_random`."
 MEND = "Mend the environment; the last saved state is kept."
 
@@ -61,6 +60,11 @@ class Guarded:
             came = f"`{reward!r}`, `{terminated!r}`, `{truncated!r}`"
             raise self._fault("form", "a number as reward, and whether the episode is terminated or truncated", came) from error
 
+    @property
+    def place(self) -> str:
+        """Where it is, in words."""
+        return _place(self.length, self.episode)
+
     def frame(self) -> np.ndarray:
         """What it looks like now, (H, W, 3) uint8."""
         frame: np.ndarray = self._env.render()
@@ -83,13 +87,18 @@ class Guarded:
 
     def _fault(self, kind: str, expected: str, came: str, do: str = MEND) -> Faulty:
         found = fault(self.world, expected, came, (self.length, self.episode), do)
-        found.kind, found.where = kind, f"{came} {_place(self.length, self.episode)}"
+        found.kind, found.where = kind, f"{came} {self.place}"
         return found
 
 
 def fault(world: World, expected: str, came: str, at: tuple[int, int], do: str = MEND) -> Faulty:
     """What an environment did wrong, with step and episode; step 0 is its beginning."""
     return Faulty(expected, f"{came} from `{world.name}` {_place(*at)}", do)
+
+
+def not_finite(world: World, step: int, episode: int) -> Faulty:
+    """The same where it told numbers that are none."""
+    return fault(world, "finite observations and rewards", "NaN or infinity", (step, episode))
 
 
 def _place(step: int, episode: int) -> str:

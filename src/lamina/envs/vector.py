@@ -13,7 +13,7 @@ import numpy as np
 from lamina.core.errors import TrainingError
 from lamina.envs import spaces
 from lamina.envs.episodes import EpisodeSplit
-from lamina.envs.guarded import FINITE, fault
+from lamina.envs.guarded import not_finite
 from lamina.envs.places import Places
 
 # reward, terminated and truncated (E,); how far each goal is reached (E,), NaN where none is told, and the parts of the reward (E,) by
@@ -136,7 +136,7 @@ class Envs:
         good = np.isfinite(reward) & np.isfinite(self._inside.seen.reshape(self.count, -1)).all(1)
         if not good.all():
             i = int(np.flatnonzero(~good)[0])
-            raise fault(self.split.world, FINITE, "NaN or infinity", (int(self._lengths[i]) + 1, self._inside.episode(i)))
+            raise not_finite(self.split.world, int(self._lengths[i]) + 1, self._inside.episode(i))
 
 
 def _inside(split: EpisodeSplit, count: int) -> "_OneByOne | _OnArrays":

@@ -190,9 +190,9 @@ def _for_gymnasium(package: str) -> bool:
 
 def _registered(name: str, render: bool, words: Mapping[str, Any]) -> Any:
     """One environment by its Gymnasium id."""
-    gym, _ = gymnasium(), registered(name)
+    gym, found = gymnasium(), registered(name)
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # frames are drawn without a screen
-    own = {"frameskip": 1} if name.rpartition(":")[2].startswith(ATARI) else {}  # frames are skipped where they are seen (envs/frames.py)
+    own = {"frameskip": 1} if found.id.startswith(ATARI) else {}  # frames are skipped where they are seen (envs/frames.py)
     try:
         drawn = {"render_mode": "rgb_array"} if render else {}  # an environment that draws nothing need not know the word
         return gym.make(name, disable_env_checker=True, **own, **words, **drawn)

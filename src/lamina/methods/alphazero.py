@@ -169,7 +169,7 @@ class AlphaZero:
         if not self.config.gate:
             return present
         if not self.playing:
-            self.playing = {name: tensor.detach().cpu().clone() for name, tensor in present.model.state_dict().items()}
+            self.playing = _kept(present.model)
         playing = deepcopy(present.model)
         playing.load_state_dict(self.playing)
         return Predictor(playing, present.device, present.precision)
@@ -184,7 +184,7 @@ class AlphaZero:
         opening = min(4, self.game.size // 2)
         score = float(match(self.game, new, old, c.gate_games, rng.key(learner.seed, self.iterations, "gate"), opening).points.mean())
         if score >= c.gate:
-            self.playing = {name: tensor.detach().cpu().clone() for name, tensor in present.model.state_dict().items()}
+            self.playing = _kept(present.model)
         return {"gate_points": score, "gate_passed": float(score >= c.gate)}
 
     # -- keeping ----------------------------------------------------------------------------------
@@ -204,6 +204,11 @@ def losses(said: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> tuple[torch
     """Both parts of the paper's eq. (1), (z - v)^2 - pi log p: the cross-entropy over legal moves, and the squared error."""
     log_p = said[:, :-1].float().masked_fill(~batch["mask"], -torch.inf).log_softmax(1).masked_fill(~batch["mask"], 0)
     return -(batch["y"] * log_p).sum(1).mean(), F.mse_loss(said[:, -1].float(), batch["value"])
+
+
+def _kept(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Its weights as they are now."""
+    return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
 
 
 def _empty(moves: int, shape: tuple[int, int]) -> dict[str, torch.Tensor]:

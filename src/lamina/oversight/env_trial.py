@@ -107,10 +107,9 @@ def _episode(env: Guarded, split: EpisodeSplit, act: Act, trial: Trial, limits: 
         except Faulty as error:
             trial.faults.append(Fault(error.kind, error.where))
             return
-        where = f"in step {env.length} of episode {episode}"
-        seen = _seen(observation, trial, where)
+        seen = _seen(observation, trial, env.place)
         if not np.isfinite(reward):
-            trial.faults.append(Fault("nan", f"the reward `{reward}` {where}"))
+            trial.faults.append(Fault("nan", f"the reward `{reward}` {env.place}"))
             return
         total, over = total + reward, terminated or truncated
         trial.rewards.append(reward)
@@ -128,7 +127,7 @@ def _begun(env: Guarded, split: EpisodeSplit, trial: Trial, episode: int) -> np.
     except Faulty as error:
         trial.faults.append(Fault(error.kind, error.where))
         return None
-    return _seen(observation, trial, f"at the beginning of episode {episode}")
+    return _seen(observation, trial, env.place)
 
 
 def _seen(seen: np.ndarray, trial: Trial, where: str) -> np.ndarray | None:

@@ -44,9 +44,8 @@ def is_environment(name: str) -> bool:
 
 def _refuse_code(name: str) -> None:
     """UsageError where the data that a run names would be executed: a run may be a stranger's."""
-    file = next((word for word in (name, name.rpartition(":")[0]) if word.endswith(".py")), "")
-    if file:
-        raise UsageError(f"the file `{Path(file).name}`, as code runs only where you name it", f"a run of `{name}` alone",
+    if own_env.is_file(name):
+        raise UsageError(f"the file `{Path(name).name}`, as code runs only where you name it", f"a run of `{name}` alone",
                          f"Name it too: lamina evaluate RUN {name}, lamina train {name} --resume RUN.")
     if is_environment(name):
         refuse_strange(name)
